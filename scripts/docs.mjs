@@ -1,0 +1,12 @@
+// npm run docs: writes the pages that are made from the code. test/docs.test.ts fails when they are stale.
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { ensureBuilt, ensureInstalled, root } from './lib.mjs'
+
+ensureInstalled()
+ensureBuilt()
+const { configReference } = await import('../dist/src/config/reference.js')
+const { errorsReference } = await import('../dist/src/model/errors-reference.js')
+const { configSchema } = await import('../dist/src/server/schema.js')
+writeFileSync(join(root, 'docs/configuration.md'), configReference(configSchema()))
+writeFileSync(join(root, 'docs/errors.md'), errorsReference())

@@ -1,0 +1,49 @@
+// The real programs that the interop tests run against. Installs the missing ones where it can, and
+// otherwise says what to install. With CI=true, a missing one is a failure.
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** name, the Debian package that brings it, and what shows that it is there. */
+export const PROGRAMS = [
+  { name: 'curl', packages: ['curl'], found: () => onPath('curl') },
+  {
+    name: 'nginx with nchan',
+    packages: ['nginx', 'libnginx-mod-nchan'],
+    found: () => existsSync('/usr/lib/nginx/modules/ngx_nchan_module.so') && onPath('nginx'),
+  },
+  {
+    name: 'Chromium',
+    packages: ['chromium'],
+    found: () => onPath('chromium') || onPath('chromium-browser') || onPath('google-chrome'),
+  },
+  { name: 'Python 3', packages: ['python3'], found: () => onPath('python3') },
+]
+
+function onPath(program) {
+  const path = `${process.env.PATH}:/usr/sbin:/sbin`
+  return path.split(':').some((folder) => folder !== '' && existsSync(join(folder, program)))
+}
+
+/** @returns the programs that are missing, after installing what could be installed */
+export function ensurePrograms() {
+  let missing = PROGRAMS.filter((program) => !program.found())
+  if (missing.length === 0) return []
+  const packages = missing.flatMap((program) => program.packages)
+  const root = process.getuid?.() === 0
+  if (root && onPath('apt-get')) {
+    console.log(`Installing ${packages.join(' ')} …`)
+    const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+    const options = { env, stdio: ['ignore', 'ignore', 'inherit'] }
+    spawnSync('apt-get', ['update', '-qq'], options)
+    const flags = ['install', '-y', '-qq', '--no-install-recommends']
+    spawnSync('apt-get', [...flags, ...packages], options)
+    missing = PROGRAMS.filter((program) => !program.found())
+  }
+  if (missing.length === 0) return []
+  console.error('Some tests need programs that are not on this machine:')
+  for (const { name, packages: needed } of missing) {
+    console.error(`  ${name}: sudo apt-get install --no-install-recommends ${needed.join(' ')}`)
+  }
+  return missing.map(({ name }) => name)
+}
