@@ -1,0 +1,235 @@
+import { before, type MessageId } from '../model/id.ts'
+import type { Message } from '../model/message.ts'
+import type { Selectors } from '../model/selector.ts'
+import type { Encoder, EndReason } from './contract.ts'
+import type { Follower } from './follower.ts'
+
+/** What an audience needs of the hub. */
+export interface AudienceHost {
+  readonly head: MessageId
+  readonly maxUnsentBytes: number
+  readonly maxBatchBytes: number
+  /** Asks for `flush` at the end of this loop turn. */
+  soon(audience: Audience): void
+  /** Asks for `flush` once the message at hand was offered to everybody. */
+  full(audience: Audience): void
+  /** A follower's socket is full: feed it from the store once there is room. */
+  wentBehind(follower: Follower): void
+  /** This follower is done, and its sink is to hear of it once no list is being walked. */
+  release(follower: Follower, reason: EndReason): void
+  /** The last follower left. */
+  emptied(audience: Audience): void
+}
+
+/** What a fresh follower gets of a batch. */
+interface Part {
+  readonly bytes: Buffer
+  readonly upTo: MessageId
+}
+
+/**
+ * All followers with the same selectors and encoder. What is published in one loop turn is encoded
+ * once, into one Buffer, and that Buffer is written to each: the cost of one more subscriber is one
+ * write, and nothing is allocated for it.
+ */
+export class Audience {
+  readonly selectors: Selectors
+  readonly encoder: Encoder
+  /** Followers are done after one message (long polls). */
+  readonly once: boolean
+  readonly key: string
+  readonly #host: AudienceHost
+  #live: Follower[] = []
+  #fresh: Follower[] = []
+  readonly #behind = new Set<Follower>()
+  #batch: Message[] = []
+  #batchBytes = 0
+
+  constructor(
+    host: AudienceHost,
+    key: string,
+    selectors: Selectors,
+    encoder: Encoder,
+    once: boolean,
+  ) {
+    this.#host = host
+    this.key = key
+    this.selectors = selectors
+    this.encoder = encoder
+    this.once = once
+  }
+
+  static keyOf(selectors: Selectors, encoder: Encoder, once: boolean): string {
+    return `${once ? 1 : 0}${encoder.key}\n${selectors.key}`
+  }
+
+  get size(): number {
+    return this.#live.length + this.#fresh.length + this.#behind.size
+  }
+
+  /** A new message of a channel that this audience follows. Offered twice, it counts once. */
+  offer(message: Message): void {
+    if (this.#live.length === 0 && this.#fresh.length === 0) return
+    if (this.#batch.length === 0) this.#host.soon(this)
+    else if (this.#batch.at(-1) === message) return
+    this.#batch.push(message)
+    this.#batchBytes += message.weight
+    if (this.#batchBytes >= this.#host.maxBatchBytes) this.#host.full(this)
+  }
+
+  /** Writes the turn's batch to everyone. */
+  flush(): void {
+    const batch = this.#batch
+    const [first] = batch
+    if (!first) return
+    this.#batch = []
+    this.#batchBytes = 0
+    if (this.#live.length > 0) {
+      const bytes = this.encoder.encode(this.once ? [first] : batch)
+      if (this.once) this.#serve(bytes, first.id)
+      else this.#writeAll(bytes, before(first.id))
+    }
+    if (this.#fresh.length > 0) this.#flushFresh(batch)
+    if (this.size === 0) this.#host.emptied(this)
+  }
+
+  /** The hot loop. Nothing in here may allocate. */
+  #writeAll(bytes: Buffer, position: MessageId): void {
+    const live = this.#live
+    const room = this.#host.maxUnsentBytes - bytes.length
+    for (let index = 0; index < live.length; ) {
+      const follower = live[index] as Follower
+      const { sink } = follower
+      const { unsent } = sink
+      // An empty socket takes any batch: a message larger than the bound must get through.
+      if (unsent !== 0 && unsent > room) {
+        take(live, follower)
+        this.#setBehind(follower, position)
+        continue
+      }
+      sink.write(bytes)
+      index++
+    }
+  }
+
+  #serve(bytes: Buffer, id: MessageId): void {
+    const served = this.#live
+    this.#live = []
+    for (const follower of served) this.#finish(follower, bytes, id)
+  }
+
+  /** The one answer of a follower of one message. */
+  #finish(follower: Follower, bytes: Buffer, id: MessageId): void {
+    follower.state = 'done'
+    follower.cursor = id
+    follower.sink.write(bytes)
+    this.#host.release(follower, 'served')
+  }
+
+  /** Those whose cursor lies inside the batch get the part after it. */
+  #flushFresh(batch: readonly Message[]): void {
+    const fresh = this.#fresh
+    // All encoded before anybody is moved: when that fails, everyone stands where `end` finds them.
+    const shared = new Map<number, Buffer>()
+    const parts = fresh.map((follower) => this.#partFor(follower, batch, shared))
+    this.#fresh = []
+    for (let index = 0; index < fresh.length; index++) {
+      this.#writeFresh(fresh[index] as Follower, parts[index])
+    }
+  }
+
+  #partFor(
+    follower: Follower,
+    batch: readonly Message[],
+    shared: Map<number, Buffer>,
+  ): Part | undefined {
+    const start = batch.findIndex((message) => message.id > follower.cursor)
+    if (start === -1) return undefined
+    const messages = this.once ? batch.slice(start, start + 1) : batch.slice(start)
+    const upTo = (messages.at(-1) as Message).id
+    if (follower.gap) return { bytes: this.encoder.encode(messages, follower.gap), upTo }
+    let bytes = shared.get(start)
+    if (!bytes) shared.set(start, (bytes = this.encoder.encode(messages)))
+    return { bytes, upTo }
+  }
+
+  #writeFresh(follower: Follower, part: Part | undefined): void {
+    const { sink } = follower
+    if (!part) this.#place(follower)
+    else if (this.once) this.#finish(follower, part.bytes, part.upTo)
+    else if (sink.unsent !== 0 && sink.unsent > this.#host.maxUnsentBytes - part.bytes.length) {
+      this.#setBehind(follower, follower.cursor)
+    } else {
+      sink.write(part.bytes)
+      follower.cursor = part.upTo
+      this.#place(follower)
+    }
+  }
+
+  /** Takes in a follower that has everything up to its position, which is not below the head. */
+  join(follower: Follower): void {
+    this.#behind.delete(follower)
+    this.#place(follower)
+  }
+
+  #place(follower: Follower): void {
+    const exact = this.#batch.length === 0 && follower.cursor <= this.#host.head && !follower.gap
+    const list = exact ? this.#live : this.#fresh
+    follower.state = exact ? 'live' : 'fresh'
+    follower.index = list.length
+    list.push(follower)
+  }
+
+  /** Takes in a follower that must be fed from the store first. */
+  joinBehind(follower: Follower): void {
+    follower.state = 'behind'
+    this.#behind.add(follower)
+  }
+
+  #setBehind(follower: Follower, position: MessageId): void {
+    follower.cursor = position
+    this.joinBehind(follower)
+    this.#host.wentBehind(follower)
+  }
+
+  /** Up to where a follower has everything, whatever its state. */
+  positionOf(follower: Follower): MessageId {
+    if (follower.state !== 'live') return follower.cursor
+    const [first] = this.#batch
+    return first ? before(first.id) : this.#host.head
+  }
+
+  leave(follower: Follower): void {
+    follower.cursor = this.positionOf(follower)
+    if (follower.state === 'live') take(this.#live, follower)
+    else if (follower.state === 'fresh') take(this.#fresh, follower)
+    else this.#behind.delete(follower)
+    follower.state = 'done'
+    if (this.size === 0) this.#host.emptied(this)
+  }
+
+  /** Lets everyone go. */
+  end(reason: EndReason): void {
+    const all = [...this.#live, ...this.#fresh, ...this.#behind]
+    this.#live = []
+    this.#fresh = []
+    this.#behind.clear()
+    for (const follower of all) {
+      follower.state = 'done'
+      this.#host.release(follower, reason)
+    }
+    this.#batch = []
+    this.#batchBytes = 0
+    this.#host.emptied(this)
+  }
+}
+
+/** Takes a follower out of the list that its index lies in; the last one takes its place. */
+function take(list: Follower[], follower: Follower): void {
+  const last = list.pop()
+  if (last && last !== follower) {
+    list[follower.index] = last
+    last.index = follower.index
+  }
+  follower.index = -1
+}

@@ -1,0 +1,231 @@
+import { BEFORE_ALL, type MessageId } from '../model/id.ts'
+import { attempt } from '../model/maybe.ts'
+import type { Page, Store } from '../stores/store.ts'
+import type { Audience } from './audience.ts'
+import type { EndReason, Gap } from './contract.ts'
+import { ADOPT_FLOOR, type Backfill, type Cursor, type Follower } from './follower.ts'
+
+/** Messages in one slice, beside the bound in bytes. */
+const SLICE_MESSAGES = 512
+/** Slices given in one loop turn, to all followers together: what live traffic waits at most. */
+const TURN_SLICES = 128
+
+/** A page of history as bytes: read and encoded once for all who ask for it in the same turn. */
+interface EncodedPage {
+  readonly page: Page
+  readonly bytes: Buffer | undefined
+}
+
+export interface CatchUpHost {
+  readonly store: Store
+  readonly head: MessageId
+  readonly catchUpBytes: number
+  readonly maxUnsentBytes: number
+  /** Asks for `run` at the end of this loop turn. */
+  schedule(): void
+  /** Takes a follower out and tells its sink. */
+  end(follower: Follower, reason: EndReason): void
+  failed(error: unknown): void
+}
+
+/**
+ * Feeds those behind from the store: one bounded slice each in turn, as their sockets take it, until
+ * they have reached the head and are live again. New subscribers with a cursor, slow readers and
+ * reconnects all come through here.
+ */
+export class CatchUp {
+  readonly #host: CatchUpHost
+  readonly #queue: { readonly follower: Follower; readonly ticket: number }[] = []
+  /** Slices already given in this turn. */
+  #given = 0
+  readonly #pages = new Map<Audience, Map<number, EncodedPage>>()
+
+  constructor(host: CatchUpHost) {
+    this.#host = host
+  }
+
+  /** Feeds a follower at once if its socket and this turn can still bear it, else in its turn. */
+  start(follower: Follower): void {
+    if (follower.sink.unsent > this.#host.maxUnsentBytes) this.startWhenSent(follower)
+    else if (this.#queue.length === 0 && this.#given < TURN_SLICES) {
+      this.#host.schedule()
+      this.#feed(follower)
+    } else this.#enqueue(follower)
+  }
+
+  /** Feeds a follower once its socket has room. */
+  startWhenSent(follower: Follower): void {
+    follower.sentTicket = ++follower.ticket
+    // One call at a time: a client that does not read must not make its socket keep more and more.
+    if (follower.awaitsSocket) return
+    follower.awaitsSocket = true
+    follower.sink.whenSent(() => {
+      follower.awaitsSocket = false
+      if (isDue(follower, follower.sentTicket)) this.#enqueue(follower)
+    })
+  }
+
+  /** One turn's share. */
+  run(): void {
+    this.#given = 0
+    for (const { follower, ticket } of this.#queue.splice(0, TURN_SLICES)) {
+      if (isDue(follower, ticket)) this.#feed(follower)
+    }
+    // Kept no longer: what a page holds may run out, be deleted or be dropped.
+    this.#pages.clear()
+    if (this.#queue.length > 0) this.#host.schedule()
+  }
+
+  #enqueue(follower: Follower): void {
+    this.#queue.push({ follower, ticket: ++follower.ticket })
+    this.#host.schedule()
+  }
+
+  #feed(follower: Follower): void {
+    this.#given++
+    const backfill = follower.backfills?.[0]
+    const { audience } = follower
+    const known = backfill ? undefined : this.#pages.get(audience)?.get(follower.cursor)
+    if (known) {
+      this.#safely(follower, () => this.#give(follower, undefined, known.page, known))
+      return
+    }
+    const ticket = ++follower.ticket
+    attempt(
+      () =>
+        this.#host.store.read({
+          selectors: backfill?.selectors ?? audience.selectors,
+          after: (backfill ?? follower).cursor,
+          limit: audience.once ? 1 : SLICE_MESSAGES,
+          bytes: this.#host.catchUpBytes,
+          ...(backfill && !isUnheard(backfill) ? { upTo: backfill.upTo } : {}),
+        }),
+      (page) => {
+        if (!isDue(follower, ticket)) return
+        this.#safely(follower, () => this.#give(follower, backfill, page, undefined))
+      },
+      (error) => {
+        if (isDue(follower, ticket)) this.#safely(follower, () => fail(error))
+      },
+    )
+  }
+
+  /** What fails for one follower ends that one, and is heard of. */
+  #safely(follower: Follower, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#host.failed(error)
+      this.#host.end(follower, 'failed')
+    }
+  }
+
+  #give(
+    follower: Follower,
+    backfill: Backfill | undefined,
+    page: Page,
+    known: EncodedPage | undefined,
+  ): void {
+    const { audience } = follower
+    const cursor = backfill ?? follower
+    if (page.upTo < cursor.cursor) {
+      // Not an id of this store's life: whoever holds it may have missed all that is here.
+      cursor.foreign = cursor.cursor
+      cursor.cursor = BEFORE_ALL
+      this.#feed(follower)
+      return
+    }
+    if (backfill && isUnheard(backfill)) {
+      follower.backfills?.shift()
+      const { added, caughtUp } = backfill
+      follower.owe(audience.selectors.without(added), added, backfill, caughtUp)
+      this.#goOn(follower)
+      return
+    }
+    const gap = gapOf(cursor, page)
+    if (gap) {
+      if (!audience.encoder.tellsGaps) {
+        this.#host.end(follower, 'gap')
+        return
+      }
+      cursor.told = page.floor
+      cursor.foreign = undefined
+    }
+    // One that was not told yet becomes part of the newer one.
+    if (audience.once && gap) follower.gap = { from: follower.gap?.from ?? gap.from, to: gap.to }
+    const bytes = this.#encode(follower, cursor, page, gap, known)
+    cursor.cursor = page.upTo
+    if (bytes) follower.sink.write(bytes)
+    if (audience.once && bytes) {
+      this.#host.end(follower, 'served')
+      return
+    }
+    this.#goOn(follower)
+  }
+
+  #encode(
+    follower: Follower,
+    cursor: Cursor,
+    page: Page,
+    gap: Gap | undefined,
+    known: EncodedPage | undefined,
+  ): Buffer | undefined {
+    const { encoder, once } = follower.audience
+    if (once) {
+      // A poll has one answer: a gap without a message waits until there is one to tell it with.
+      return page.messages.length > 0 ? encoder.encode(page.messages, follower.gap) : undefined
+    }
+    if (gap) return encoder.encode(page.messages, gap)
+    if (known) return known.bytes
+    const bytes = page.messages.length > 0 ? encoder.encode(page.messages) : undefined
+    if (cursor === follower) {
+      let pages = this.#pages.get(follower.audience)
+      if (!pages) this.#pages.set(follower.audience, (pages = new Map()))
+      pages.set(follower.cursor, { page, bytes })
+      // The turn that ends this page's time.
+      this.#host.schedule()
+    }
+    return bytes
+  }
+
+  #goOn(follower: Follower): void {
+    const backfill = follower.backfills?.[0]
+    if (backfill && backfill.cursor >= backfill.upTo) {
+      follower.backfills?.shift()
+      const { ticket } = follower
+      backfill.caughtUp(backfill.upTo)
+      // The door heard of it, and may have closed or changed the subscription.
+      if (!isDue(follower, ticket)) return
+    }
+    const more = follower.backfills !== undefined && follower.backfills.length > 0
+    if (!more && follower.cursor >= this.#host.head) {
+      follower.backfills = undefined
+      follower.audience.join(follower)
+    } else if (follower.sink.unsent > 0) this.startWhenSent(follower)
+    else this.#enqueue(follower)
+  }
+}
+
+function isDue(follower: Follower, ticket: number): boolean {
+  return follower.ticket === ticket && follower.state === 'behind'
+}
+
+/** Whether this begins at an id that was not announced: the store has yet to say if it is real. */
+function isUnheard(backfill: Backfill): boolean {
+  return backfill.cursor > backfill.upTo
+}
+
+function fail(error: unknown): never {
+  throw error instanceof Error ? error : new Error(String(error))
+}
+
+/** The gap that a page shows, if it shows one that was not told yet. */
+function gapOf(cursor: Cursor, page: Page): Gap | undefined {
+  if (cursor.foreign !== undefined) return { from: cursor.foreign, to: page.floor }
+  if (cursor.told === ADOPT_FLOOR) {
+    cursor.told = page.floor
+    return undefined
+  }
+  if (page.floor <= cursor.cursor || page.floor <= cursor.told) return undefined
+  return { from: cursor.cursor, to: page.floor }
+}

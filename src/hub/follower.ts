@@ -1,0 +1,123 @@
+import { BEFORE_ALL, type MessageId } from '../model/id.ts'
+import type { Selectors } from '../model/selector.ts'
+import type { Audience } from './audience.ts'
+import type { Gap, Since, Sink, Subscription } from './contract.ts'
+
+/**
+ * - `live`: has everything announced so far except what waits in its audience's batch;
+ * - `fresh`: like live, but its cursor lies inside or beyond the waiting batch;
+ * - `behind`: holds a cursor and is fed from the store;
+ * - `done`: nothing more is written.
+ */
+export type State = 'live' | 'fresh' | 'behind' | 'done'
+
+/** Told floors start here for a follower that asked for all that is kept: nothing is missing then. */
+export const ADOPT_FLOOR = -1 as MessageId
+
+/** A stretch of the log that is being read to a follower. */
+export interface Cursor {
+  /** Everything up to here was given. */
+  cursor: MessageId
+  /** The highest floor that this follower was told of. */
+  told: MessageId
+  /** A cursor that cannot be this server's: to be told as the beginning of the gap. */
+  foreign: MessageId | undefined
+}
+
+/**
+ * A stretch that is read before the follower's own cursor goes on, so that what was added and what
+ * was followed before stand in one place: of the two, whichever stood further back.
+ * With a cursor beyond `upTo`, it is an id that nobody here has heard of yet: the store decides
+ * whether it is real.
+ */
+export interface Backfill extends Cursor {
+  readonly selectors: Selectors
+  readonly upTo: MessageId
+  /** What was added; nobody waits for `caughtUp` once all of that was dropped again. */
+  readonly added: Selectors
+  readonly caughtUp: (position: MessageId) => void
+}
+
+/** What a follower asks of the hub. */
+export interface FollowerHost {
+  unfollow(follower: Follower): void
+  widen(
+    follower: Follower,
+    selectors: Selectors,
+    since: Since,
+    caughtUp: (position: MessageId) => void,
+  ): void
+  narrow(follower: Follower, selectors: Selectors): void
+}
+
+/** One subscription. Small: there is one for every connection. */
+export class Follower implements Cursor, Subscription {
+  readonly sink: Sink
+  readonly #host: FollowerHost
+  audience: Audience
+  state: State = 'behind'
+  /** Place in the audience's array while live or fresh. */
+  index = -1
+  /** Where it stands while fresh or behind; `position` knows in every state. */
+  cursor: MessageId
+  told: MessageId = 0 as MessageId
+  foreign: MessageId | undefined = undefined
+  /** A gap that must be told with the next message (followers of one message only). */
+  gap: Gap | undefined = undefined
+  /** What is still to be read before the follower's own cursor goes on. */
+  backfills: Backfill[] | undefined = undefined
+  /**
+   * Counts what the follower waits for: its turn, its socket, the store. Only the newest wake-up
+   * counts, so that one that was meant for a former selection or state does nothing.
+   */
+  ticket = 0
+  /** The ticket of the last wait for the socket, and whether the socket still is to call for one. */
+  sentTicket = 0
+  awaitsSocket = false
+
+  constructor(host: FollowerHost, sink: Sink, audience: Audience, cursor: MessageId) {
+    this.#host = host
+    this.sink = sink
+    this.audience = audience
+    this.cursor = cursor
+  }
+
+  get position(): MessageId {
+    return this.audience.positionOf(this)
+  }
+
+  /** Brings what is added, from its own start, and what was followed before to one cursor. */
+  owe(others: Selectors, added: Selectors, start: Cursor, caughtUp: Backfill['caughtUp']): void {
+    this.backfills ??= []
+    if (start.cursor <= this.cursor) {
+      this.backfills.push({ ...start, selectors: added, upTo: this.cursor, added, caughtUp })
+      return
+    }
+    const { cursor, told, foreign } = this
+    this.backfills.push({
+      cursor,
+      told,
+      foreign,
+      selectors: others,
+      upTo: start.cursor,
+      added,
+      caughtUp,
+    })
+    this.cursor = start.cursor
+    this.foreign = undefined
+    // Its first page is that stretch's now.
+    if (told === ADOPT_FLOOR) this.told = BEFORE_ALL
+  }
+
+  close(): void {
+    this.#host.unfollow(this)
+  }
+
+  add(selectors: Selectors, since: Since, caughtUp: (position: MessageId) => void): void {
+    this.#host.widen(this, selectors, since, caughtUp)
+  }
+
+  drop(selectors: Selectors): void {
+    this.#host.narrow(this, selectors)
+  }
+}

@@ -1,0 +1,335 @@
+import type { ChannelName } from '../model/channel.ts'
+import { BEFORE_ALL, type MessageId } from '../model/id.ts'
+import type { MaybePromise } from '../model/maybe.ts'
+import type { Draft, Message } from '../model/message.ts'
+import type { Selectors } from '../model/selector.ts'
+import type { ChannelStat, Page, ReadQuery, Store } from '../stores/store.ts'
+import { Audience, type AudienceHost } from './audience.ts'
+import { CatchUp } from './catch-up.ts'
+import {
+  type EndReason,
+  type FollowOptions,
+  HUB_DEFAULTS,
+  type HubLimits,
+  NOW,
+  type Published,
+  type Since,
+  type Subscription,
+} from './contract.ts'
+import { ADOPT_FLOOR, type Cursor, Follower, type FollowerHost } from './follower.ts'
+import { LastAsked } from './last-asked.ts'
+import { Matcher } from './matcher.ts'
+
+export interface HubOptions extends Partial<HubLimits> {
+  /** Runs `work` once, at the end of the current loop turn (setImmediate in the server). */
+  readonly soon: (work: () => void) => void
+  /** Hears of what went wrong in an encoder or a store while nobody was waiting for an answer. */
+  readonly onError?: (error: unknown) => void
+}
+
+/**
+ * One store's channels and everyone who follows them.
+ *
+ * Publishing appends to the store; the store announces the message; it joins the batch of each
+ * audience that follows its channel; at the end of the loop turn each batch is encoded once and
+ * written to all. docs/invariants.md states what holds in between.
+ */
+export class Hub implements AudienceHost, FollowerHost {
+  readonly store: Store
+  readonly maxUnsentBytes: number
+  readonly maxBatchBytes: number
+  readonly catchUpBytes: number
+  readonly #soon: (work: () => void) => void
+  readonly #onError: (error: unknown) => void
+  readonly #matcher = new Matcher()
+  readonly #audiences = new Map<string, Audience>()
+  readonly #catchUp: CatchUp
+  readonly #asked = new LastAsked()
+  #dirty: Audience[] = []
+  #full: Audience[] = []
+  #scheduled = false
+  /** Whether the store is telling us something: then nobody may be told who could call it. */
+  #listening = false
+  #released: Released[] = []
+  /** The newest message announced. */
+  head: MessageId
+  readonly #run = (): void => this.#turn()
+
+  constructor(store: Store, options: HubOptions) {
+    const limits = { ...HUB_DEFAULTS, ...options }
+    this.store = store
+    this.maxUnsentBytes = limits.maxUnsentBytes
+    this.maxBatchBytes = limits.maxBatchBytes
+    this.catchUpBytes = limits.catchUpBytes
+    this.#soon = options.soon
+    this.#onError = options.onError ?? (() => {})
+    this.#catchUp = new CatchUp(this)
+    this.head = store.head
+    store.watch({
+      appended: (message) => this.#announce(message),
+      removed: (channel) => this.#removed(channel),
+    })
+  }
+
+  /**
+   * Stores a message and tells everyone who follows its channel. The answer comes once the store
+   * has it, at the durability it is configured for.
+   * @throws FanfareError as `Store.append`
+   */
+  publish(draft: Draft): MaybePromise<Published> {
+    const receivers = this.receivers(draft.channel)
+    const appended = this.store.append(draft)
+    if (appended instanceof Promise) return appended.then((stored) => ({ ...stored, receivers }))
+    return { id: appended.id, duplicate: appended.duplicate, receivers }
+  }
+
+  /**
+   * Starts a subscription. What the sink is owed already may be written, and a follower of one
+   * message may be served and ended, before this returns.
+   */
+  follow(options: FollowOptions): Subscription {
+    const { selectors, sink, since = NOW } = options
+    if (selectors.single !== undefined) this.#asked.touch(selectors.single, Date.now())
+    const audience = this.#audience(selectors, options)
+    const { cursor, told } = this.#startOf(since, this.head)
+    const follower = new Follower(this, sink, audience, cursor)
+    follower.told = told
+    if (cursor === this.head) audience.join(follower)
+    else {
+      audience.joinBehind(follower)
+      this.#catchUp.start(follower)
+    }
+    return follower
+  }
+
+  /** A slice of what is kept, without following. */
+  read(query: ReadQuery): MaybePromise<Page> {
+    if (query.selectors.single !== undefined) this.#asked.touch(query.selectors.single, Date.now())
+    return this.store.read(query)
+  }
+
+  stat(channel: ChannelName, create?: boolean): MaybePromise<ChannelStat | undefined> {
+    return this.store.stat(channel, create)
+  }
+
+  /** Deletes a channel; whoever waits for one message of it is let go. */
+  remove(channel: ChannelName): MaybePromise<ChannelStat | undefined> {
+    return this.store.remove(channel)
+  }
+
+  /** How many follow this channel here, subtrees included, over all doors. */
+  receivers(channel: ChannelName): number {
+    let count = 0
+    let several: Set<Audience> | undefined
+    this.#matcher.each(channel, (audience) => {
+      if (audience.selectors.size > 1) {
+        // It may come twice, by its channels and by its subtrees.
+        several ??= new Set()
+        if (several.has(audience)) return
+        several.add(audience)
+      }
+      count += audience.size
+    })
+    return count
+  }
+
+  /** When a subscriber last asked for this channel, in ms since 1970; undefined: not remembered. */
+  lastAsked(channel: ChannelName): number | undefined {
+    return this.#asked.get(channel)
+  }
+
+  // --- what audiences, followers and the catch-up ask for ---
+
+  soon(audience: Audience): void {
+    this.#dirty.push(audience)
+    this.schedule()
+  }
+
+  full(audience: Audience): void {
+    this.#full.push(audience)
+  }
+
+  schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    this.#soon(this.#run)
+  }
+
+  wentBehind(follower: Follower): void {
+    this.#catchUp.startWhenSent(follower)
+  }
+
+  emptied(audience: Audience): void {
+    if (this.#audiences.get(audience.key) !== audience) return
+    this.#audiences.delete(audience.key)
+    this.#matcher.remove(audience)
+  }
+
+  unfollow(follower: Follower): void {
+    follower.ticket++
+    if (follower.state !== 'done') follower.audience.leave(follower)
+  }
+
+  end(follower: Follower, reason: EndReason): void {
+    if (follower.state === 'done') return
+    this.unfollow(follower)
+    this.release(follower, reason)
+    this.#tellReleased()
+  }
+
+  release(follower: Follower, reason: EndReason): void {
+    this.#released.push({ follower, reason, ticket: follower.ticket })
+  }
+
+  failed(error: unknown): void {
+    this.#onError(error)
+  }
+
+  widen(
+    follower: Follower,
+    selectors: Selectors,
+    since: Since,
+    caughtUp: (position: MessageId) => void,
+  ): void {
+    if (follower.state === 'done') return
+    const { audience } = follower
+    audience.leave(follower)
+    const here = follower.cursor
+    const start = this.#startOf(since, here)
+    if (start.cursor > Math.max(here, this.head)) {
+      follower.backfills ??= []
+      follower.backfills.push({ ...start, selectors, upTo: here, added: selectors, caughtUp })
+    } else if (start.cursor !== here) {
+      follower.owe(audience.selectors, selectors, start, caughtUp)
+    }
+    this.#enter(follower, audience.selectors.with(selectors))
+    if (start.cursor === here) caughtUp(here)
+  }
+
+  narrow(follower: Follower, selectors: Selectors): void {
+    if (follower.state === 'done') return
+    const { audience } = follower
+    audience.leave(follower)
+    // What is no longer followed is not read any more either.
+    follower.backfills = follower.backfills
+      ?.map((backfill) => ({
+        ...backfill,
+        selectors: backfill.selectors.without(selectors),
+        added: backfill.added.without(selectors),
+      }))
+      .filter((backfill) => backfill.selectors.size > 0 || backfill.added.size > 0)
+    this.#enter(follower, audience.selectors.without(selectors))
+  }
+
+  /** The cursor that a subscription starts with; `end` is where a new message would find it. */
+  #startOf(since: Since, end: MessageId): Cursor {
+    switch (since.kind) {
+      case 'now':
+        return cursorAt(end)
+      case 'all': {
+        const { after = BEFORE_ALL } = since
+        return cursorAt(after, after < end ? ADOPT_FLOOR : BEFORE_ALL)
+      }
+      case 'time':
+        // A time to come is as good as now: nobody has anything from there.
+        return cursorAt(Math.min(since.after, Math.max(end, this.head)) as MessageId)
+      case 'id':
+        return cursorAt(since.after)
+      default:
+        return since satisfies never
+    }
+  }
+
+  /** Takes a follower that has just left its audience in where it stands, with other selectors. */
+  #enter(follower: Follower, selectors: Selectors): void {
+    follower.ticket++
+    const { encoder, once } = follower.audience
+    follower.audience = this.#audience(selectors, { encoder, once })
+    if (follower.backfills?.length || follower.cursor < this.head) {
+      follower.audience.joinBehind(follower)
+      this.#catchUp.startWhenSent(follower)
+    } else follower.audience.join(follower)
+  }
+
+  #audience(
+    selectors: Selectors,
+    { encoder, once = false }: Pick<FollowOptions, 'encoder' | 'once'>,
+  ): Audience {
+    const key = Audience.keyOf(selectors, encoder, once)
+    let audience = this.#audiences.get(key)
+    if (!audience) {
+      audience = new Audience(this, key, selectors, encoder, once)
+      this.#audiences.set(key, audience)
+      this.#matcher.add(audience)
+    }
+    return audience
+  }
+
+  #announce(message: Message): void {
+    this.#listening = true
+    this.head = message.id
+    this.#matcher.each(message.channel, (audience) => audience.offer(message))
+    while (this.#full.length > 0) this.#flush(this.#full.pop() as Audience)
+    this.#listening = false
+    if (this.#released.length > 0) this.schedule()
+  }
+
+  #removed(channel: ChannelName): void {
+    this.#asked.forget(channel)
+    for (const audience of this.#matcher.exact(channel)) {
+      if (audience.once && audience.selectors.size === 1) audience.end('deleted')
+    }
+    if (this.#released.length > 0) this.schedule()
+  }
+
+  #turn(): void {
+    this.#scheduled = false
+    this.#tellReleased()
+    const dirty = this.#dirty
+    this.#dirty = []
+    for (const audience of dirty) this.#flush(audience)
+    this.#catchUp.run()
+  }
+
+  #flush(audience: Audience): void {
+    try {
+      audience.flush()
+    } catch (error) {
+      // An encoder that fails must not silence anybody else, and its own must not miss it silently.
+      this.#onError(error)
+      audience.end('failed')
+    }
+    if (!this.#listening) this.#tellReleased()
+  }
+
+  /** Tells sinks that they were let go. They may call the hub: no list of it is being walked. */
+  #tellReleased(): void {
+    while (this.#released.length > 0) {
+      const released = this.#released
+      this.#released = []
+      for (const { follower, reason, ticket } of released) {
+        // Not one that closed its subscription itself in the meantime.
+        if (follower.ticket === ticket) this.#tell(follower, reason)
+      }
+    }
+  }
+
+  #tell(follower: Follower, reason: EndReason): void {
+    try {
+      follower.sink.ended(reason)
+    } catch (error) {
+      this.#onError(error)
+    }
+  }
+}
+
+/** A follower whose sink has yet to be told that it was let go. */
+interface Released {
+  readonly follower: Follower
+  readonly reason: EndReason
+  readonly ticket: number
+}
+
+function cursorAt(cursor: MessageId, told = BEFORE_ALL): Cursor {
+  return { cursor, told, foreign: undefined }
+}

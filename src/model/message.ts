@@ -1,0 +1,115 @@
+import type { ChannelName } from './channel.ts'
+import type { MessageId } from './id.ts'
+
+/** Small facts about a message that programs read: `revision`, `event`, `source`, `url`, … */
+export type Attributes = Readonly<Record<string, string>>
+
+/** A message that has no id yet: what a door hands to the hub. */
+export interface Draft {
+  readonly channel: ChannelName
+  /** What people read. MUST NOT be changed after it was handed over. */
+  readonly body: Buffer
+  /** The publisher's Content-Type, verbatim; undefined where it gave none. */
+  readonly contentType?: string | undefined
+  /** What programs read: JSON text, kept as it was published. */
+  readonly data?: string | undefined
+  readonly attributes?: Attributes | undefined
+  /** Seconds after which nobody is to get it any more; undefined: as long as the store keeps it. */
+  readonly ttl?: number | undefined
+  /** Makes a retried publish safe: the same key on the same channel is stored once. */
+  readonly key?: string | undefined
+}
+
+/** What a stored message costs beside its bytes: objects, array slots, map entries. */
+const OVERHEAD = 320
+
+/** One entry of a channel's log. Immutable. */
+export class Message {
+  readonly id: MessageId
+  readonly channel: ChannelName
+  /** When it was stored, in ms since 1970; never less than an older message's. */
+  readonly time: number
+  readonly body: Buffer
+  readonly contentType: string | undefined
+  readonly attributes: Attributes | undefined
+  /** When it stops being readable, in ms since 1970; 0 = with the store's retention only. */
+  readonly expires: number
+  /** About how many bytes of memory keeping this message costs. */
+  readonly size: number
+  readonly #data: string | undefined
+  /** The body as JSON; null: nobody has asked yet. */
+  #bodyJson: string | null | undefined = null
+
+  /** @param channel the store's own copy of the name, so that one string serves all its messages */
+  constructor(id: MessageId, time: number, draft: Draft, channel: ChannelName = draft.channel) {
+    this.id = id
+    this.time = time
+    this.channel = channel
+    this.body = draft.body
+    this.contentType = draft.contentType
+    this.attributes = draft.attributes
+    this.expires = draft.ttl === undefined ? 0 : time + draft.ttl * 1000
+    this.#data = draft.data
+    this.size = OVERHEAD + draft.body.length + (draft.data?.length ?? 0)
+    if (draft.attributes) this.size += attributesLength(draft.attributes)
+  }
+
+  /**
+   * The JSON text that programs read: what was published as data, else the body when that is JSON.
+   * A body is JSON if its content type says so and it parses; without a content type, if it parses
+   * to an object or an array.
+   */
+  get data(): string | undefined {
+    if (this.#data !== undefined) return this.#data
+    // Parsed once however many subscribers ask, and not at all when none does.
+    if (this.#bodyJson === null) this.#bodyJson = jsonOf(this.body, this.contentType)
+    return this.#bodyJson
+  }
+
+  /** The data that was published beside the body, if any. */
+  get ownData(): string | undefined {
+    return this.#data
+  }
+
+  /** About how many bytes a subscriber is sent of it: what batches and slices are measured by. */
+  get weight(): number {
+    return this.size - OVERHEAD
+  }
+}
+
+function attributesLength(attributes: Attributes): number {
+  let length = 0
+  for (const [name, value] of Object.entries(attributes)) length += name.length + value.length
+  return length
+}
+
+const JSON_TYPE = /^\s*(?:application|text)\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i
+
+/** Whether a Content-Type says JSON. */
+export function isJsonType(contentType: string): boolean {
+  return JSON_TYPE.test(contentType)
+}
+
+function jsonOf(body: Buffer, contentType: string | undefined): string | undefined {
+  if (contentType !== undefined && !isJsonType(contentType)) return undefined
+  const first = body[0]
+  if (first === undefined) return undefined
+  if (contentType === undefined && !mayOpenJson(body)) return undefined
+  const text = body.toString('utf8')
+  try {
+    const value: unknown = JSON.parse(text)
+    if (contentType === undefined && (typeof value !== 'object' || value === null)) return undefined
+    return text
+  } catch {
+    return undefined
+  }
+}
+
+/** Without a content type only objects and arrays count: look before parsing a large text. */
+function mayOpenJson(body: Buffer): boolean {
+  for (const byte of body) {
+    if (byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0d) continue
+    return byte === 0x7b || byte === 0x5b
+  }
+  return false
+}

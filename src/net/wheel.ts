@@ -1,0 +1,79 @@
+/** Something that wants to be looked at now and then: a connection. */
+export interface WheelItem {
+  /** Owned by the wheel. */
+  wheelBucket: number
+  /** Owned by the wheel. */
+  wheelIndex: number
+  /**
+   * Called once a revolution. May remove itself or others.
+   * @param now ms since some start, from a clock that never goes back
+   */
+  tick(now: number): void
+}
+
+/**
+ * One timer for all connections: each sits in one of the wheel's buckets, and every step visits one
+ * bucket. Heartbeats and timeouts of thousands of connections are so spread over the whole interval,
+ * and cost no timer each.
+ */
+export class Wheel {
+  readonly #buckets: WheelItem[][]
+  readonly #step: number
+  #next = 0
+  #at = 0
+  #timer: NodeJS.Timeout | undefined
+  /** The time of the last step, in ms: a clock that costs nothing to read. */
+  now = 0
+
+  /**
+   * @param interval how often each item is visited, in ms
+   * @param buckets into how many steps that is divided
+   */
+  constructor(interval: number, buckets = 15) {
+    this.#buckets = Array.from({ length: buckets }, () => [])
+    this.#step = Math.max(1, Math.round(interval / buckets))
+    this.now = performance.now()
+  }
+
+  start(): void {
+    this.#timer ??= setInterval(() => this.turn(), this.#step).unref()
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  get size(): number {
+    return this.#buckets.reduce((sum, bucket) => sum + bucket.length, 0)
+  }
+
+  add(item: WheelItem): void {
+    const bucket = this.#buckets[this.#next] as WheelItem[]
+    item.wheelBucket = this.#next
+    item.wheelIndex = bucket.length
+    bucket.push(item)
+    this.#next = (this.#next + 1) % this.#buckets.length
+  }
+
+  /** Takes an item off; harmless when it is not on. */
+  remove(item: WheelItem): void {
+    const bucket = this.#buckets[item.wheelBucket]
+    if (!bucket || bucket[item.wheelIndex] !== item) return
+    const last = bucket.pop() as WheelItem
+    if (last !== item) {
+      bucket[item.wheelIndex] = last
+      last.wheelIndex = item.wheelIndex
+    }
+    item.wheelBucket = -1
+  }
+
+  /** One step: visits the next bucket. */
+  turn(): void {
+    this.now = performance.now()
+    this.#at = (this.#at + 1) % this.#buckets.length
+    const bucket = this.#buckets[this.#at] as WheelItem[]
+    // From the end: removing an item moves the last one, already visited, into its place.
+    for (let index = bucket.length - 1; index >= 0; index--) bucket[index]?.tick(this.now)
+  }
+}

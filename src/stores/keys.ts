@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto'
+import type { ChannelName } from '../model/channel.ts'
+import { FanfareError } from '../model/errors.ts'
+import type { MessageId } from '../model/id.ts'
+import type { Draft } from '../model/message.ts'
+
+interface Seen {
+  readonly id: MessageId
+  readonly print: string
+  readonly time: number
+}
+
+/**
+ * The idempotency keys of the last while: (channel, key) → id, bounded in time and in number.
+ * A Map keeps insertion order, so the oldest are always in front. One iterator is kept for them: a
+ * new one would have to pass, each time, the places of all that were deleted in front.
+ */
+export class KeyWindow {
+  readonly #seen = new Map<string, Seen>()
+  readonly #span: number
+  readonly #max: number
+  #walk = this.#seen.entries()
+  /** The oldest key, when the walk has just come upon it. */
+  #oldest: [string, Seen] | undefined
+
+  /**
+   * @param span how long a key is remembered, in ms
+   * @param max how many keys are remembered at most; the oldest go first
+   */
+  constructor(span: number, max: number) {
+    this.#span = span
+    this.#max = max
+  }
+
+  /**
+   * The id that this key was stored under, if it was.
+   * @throws FanfareError `key_reused` when it came with another message
+   */
+  find(draft: Draft, now: number): MessageId | undefined {
+    if (draft.key === undefined) return undefined
+    const seen = this.#seen.get(slot(draft.channel, draft.key))
+    if (!seen || seen.time + this.#span <= now) return undefined
+    if (seen.print !== fingerprint(draft)) throw new FanfareError('key_reused')
+    return seen.id
+  }
+
+  get size(): number {
+    return this.#seen.size
+  }
+
+  remember(draft: Draft, id: MessageId, now: number): void {
+    if (draft.key === undefined) return
+    const key = slot(draft.channel, draft.key)
+    this.#seen.delete(key)
+    this.#seen.set(key, { id, print: fingerprint(draft), time: now })
+    this.#forget(now)
+  }
+
+  #forget(now: number): void {
+    for (;;) {
+      this.#oldest ??= this.#next()
+      if (!this.#oldest) return
+      const [key, seen] = this.#oldest
+      // One that was remembered anew stands further back now.
+      if (this.#seen.get(key) === seen) {
+        if (this.#seen.size <= this.#max && seen.time + this.#span > now) return
+        this.#seen.delete(key)
+      }
+      this.#oldest = undefined
+    }
+  }
+
+  #next(): [string, Seen] | undefined {
+    let step = this.#walk.next()
+    if (step.done) {
+      this.#walk = this.#seen.entries()
+      step = this.#walk.next()
+    }
+    return step.done ? undefined : step.value
+  }
+}
+
+function slot(channel: ChannelName, key: string): string {
+  return `${channel.length}:${channel}${key}`
+}
+
+function fingerprint(draft: Draft): string {
+  const hash = createHash('sha256').update(draft.body)
+  hash.update(JSON.stringify([draft.contentType, draft.data, draft.attributes, draft.ttl]))
+  return hash.digest('base64')
+}
