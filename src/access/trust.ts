@@ -1,0 +1,81 @@
+import { isIP } from 'node:net'
+import { FanfareError } from '../model/errors.ts'
+import { PeerList } from './peers.ts'
+
+/** What trust is judged by: a request's headers, and who stands at the other end of the socket. */
+export interface Credentials {
+  readonly peer: string
+  header(name: string): string | undefined
+}
+
+const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host']
+
+/**
+ * Who may publish: trusted peers, by address. An address alone is weak evidence, because a browser or a
+ * proxy on a trusted machine speaks for others; so a request that shows signs of either is
+ * judged by whom it speaks for, or not trusted at all.
+ */
+export class Trust {
+  readonly #peers: PeerList
+  readonly #proxies: PeerList
+
+  constructor(trustedPeers: readonly string[], trustedProxies: readonly string[]) {
+    this.#peers = new PeerList(trustedPeers)
+    this.#proxies = new PeerList(trustedProxies)
+  }
+
+  /**
+   * @param origins origins of pages that may publish although they are not this server's own
+   * @throws FanfareError `not_trusted` or `foreign_origin`, saying why
+   */
+  mustPublish(request: Credentials, origins: readonly string[] = []): void {
+    if (isForeign(request, origins)) throw new FanfareError('foreign_origin')
+    const client = this.clientOf(request)
+    if (client === undefined) {
+      throw new FanfareError(
+        'not_trusted',
+        `Forwarded by ${request.peer}, which trustedProxies does not name.`,
+      )
+    }
+    if (!this.#peers.has(client)) {
+      throw new FanfareError(
+        'not_trusted',
+        `Only trusted peers may publish; trustedPeers does not name ${client || 'this address'}.`,
+      )
+    }
+  }
+
+  /**
+   * The address that a request speaks for: the nearest one in front of the trusted proxies.
+   * Undefined when it was forwarded by a proxy that is not trusted.
+   */
+  clientOf(request: Credentials): string | undefined {
+    const forwarded = FORWARDING.some((name) => request.header(name) !== undefined)
+    if (!forwarded) return request.peer
+    if (!this.#proxies.has(request.peer)) return undefined
+    const chain = (request.header('x-forwarded-for') ?? '').split(',').map((part) => part.trim())
+    for (const address of chain.toReversed()) {
+      if (isIP(address) === 0) return undefined
+      if (!this.#proxies.has(address)) return address
+    }
+    // Named proxies through and through: the farthest of them is who asks, say this machine itself.
+    return chain[0]
+  }
+}
+
+/**
+ * Whether a request comes from a web page that is not this server's own. A page that is, has this
+ * server's host as its origin; and that host is an address or localhost: a name could have been
+ * pointed here by anybody (DNS rebinding).
+ * @param origins origins allowed all the same
+ */
+export function isForeign(request: Credentials, origins: readonly string[] = []): boolean {
+  const origin = request.header('origin')
+  if (origin === undefined) return request.header('sec-fetch-site') === 'cross-site'
+  if (origins.includes(origin)) return false
+  const host = request.header('host')
+  const match = /^https?:\/\/(?<host>[^/]+)$/.exec(origin)
+  if (host === undefined || match?.groups?.['host'] !== host) return true
+  const name = host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')
+  return isIP(name) === 0 && name !== 'localhost' && !name.endsWith('.localhost')
+}

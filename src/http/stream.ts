@@ -1,0 +1,110 @@
+import type { Socket } from 'node:net'
+import type { EndReason, Sink, Subscription } from '../hub/contract.ts'
+import type { Wheel, WheelItem } from '../net/wheel.ts'
+
+const NOTHING = Buffer.alloc(0)
+
+export interface StreamOptions {
+  readonly wheel: Wheel
+  /** Written when the wheel comes round, so that proxies and clients see that the stream lives. */
+  readonly heartbeat: Buffer | undefined
+  /** A socket that moves no byte for this long, in ms, while something is unsent, is closed; 0 = never. */
+  readonly idleTimeout: number
+}
+
+const owner = Symbol('stream')
+type OwnedSocket = Socket & { [owner]?: StreamConnection }
+
+/**
+ * A connection that is written to until it closes. One small object for each idle subscriber: no
+ * closures, no timers, no request.
+ */
+export class StreamConnection implements Sink, WheelItem {
+  wheelBucket = -1
+  wheelIndex = -1
+  readonly #socket: OwnedSocket
+  readonly #options: StreamOptions
+  #subscription: Subscription | undefined
+  /** Bytes that had left the socket when it last moved, and when that was seen (ms). */
+  #moved = 0
+  #movedAt = 0
+
+  constructor(socket: Socket, options: StreamOptions) {
+    this.#socket = socket
+    this.#options = options
+    this.#movedAt = options.wheel.now
+    this.#socket[owner] = this
+    socket.on('close', closed)
+    socket.on('error', ignore)
+    options.wheel.add(this)
+  }
+
+  /** Whose messages are written here; it is closed with the connection. */
+  attach(subscription: Subscription): void {
+    if (this.#socket.destroyed) subscription.close()
+    else this.#subscription = subscription
+  }
+
+  get subscription(): Subscription | undefined {
+    return this.#subscription
+  }
+
+  get unsent(): number {
+    return this.#socket.writableLength
+  }
+
+  write(bytes: Buffer): void {
+    this.#socket.write(bytes)
+  }
+
+  whenSent(then: () => void): void {
+    // Behind everything that was written before, in the order of the socket.
+    this.#socket.write(NOTHING, (error) => {
+      if (!error) then()
+    })
+  }
+
+  ended(_reason: EndReason): void {
+    this.#socket.destroy()
+  }
+
+  /** Ends the stream; what was written is still sent. @param last the last bytes, if any */
+  end(last?: Buffer): void {
+    if (last) this.#socket.end(last)
+    else this.#socket.end()
+  }
+
+  tick(now: number): void {
+    const { unsent } = this
+    const left = this.#socket.bytesWritten - unsent
+    if (unsent === 0 || left !== this.#moved) {
+      this.#moved = left
+      this.#movedAt = now
+    } else if (this.#isIdle(now)) {
+      this.#socket.destroy()
+      return
+    }
+    // With bytes still unsent a heartbeat would only wait behind them.
+    if (unsent === 0 && this.#options.heartbeat) this.#socket.write(this.#options.heartbeat)
+  }
+
+  #isIdle(now: number): boolean {
+    const { idleTimeout } = this.#options
+    return idleTimeout > 0 && now - this.#movedAt >= idleTimeout
+  }
+
+  closed(): void {
+    this.#options.wheel.remove(this)
+    const subscription = this.#subscription
+    this.#subscription = undefined
+    subscription?.close()
+  }
+}
+
+function closed(this: OwnedSocket): void {
+  this[owner]?.closed()
+  delete this[owner]
+}
+
+/** The close that follows is what counts. */
+function ignore(): void {}

@@ -1,0 +1,44 @@
+import type { Trust } from '../access/trust.ts'
+import type { ConfigFragment } from '../config/schema.ts'
+import type { LocationConfig, ResolvedConfig } from '../config/types.ts'
+import type { Exchange, Upgrade } from '../http/exchange.ts'
+import type { Hub } from '../hub/hub.ts'
+import type { Wheel } from '../net/wheel.ts'
+
+/** What the server lends to its doors. */
+export interface DoorContext {
+  readonly config: ResolvedConfig
+  readonly trust: Trust
+  /** Heartbeats and idle times of all connections. */
+  readonly wheel: Wheel
+  /** The hub of a named store. */
+  hub(store: string): Hub
+  /** What went wrong while no client was waiting for an answer. */
+  onError(error: unknown): void
+}
+
+/**
+ * A protocol. Each is one folder with one of these in its index, and one line in `doors.ts`.
+ * A door MUST NOT import another door.
+ */
+export interface Door {
+  readonly name: string
+  /** What it adds to the configuration. */
+  readonly config?: ConfigFragment
+  /**
+   * For doors on the main port: serves a location, or leaves it (undefined). Several doors may serve
+   * one location; each request goes to the first, in the order of `doors.ts`, that takes it.
+   */
+  location?(location: LocationConfig, context: DoorContext): LocationHandler | undefined
+}
+
+export interface LocationHandler {
+  /**
+   * Answers a request, or leaves it (false) to the next door.
+   * @param id the rest of the path behind the prefix, or the url's capture: as sent, percent-encoded
+   */
+  handle?(exchange: Exchange, id: string): boolean
+  upgrade?(upgrade: Upgrade, id: string): boolean
+  /** One line for people to try, such as a curl command, for the list at start. */
+  example?(base: string): string | undefined
+}

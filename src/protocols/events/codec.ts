@@ -1,0 +1,93 @@
+import { headerSafe } from '../../http/reply.ts'
+import type { Encoder, Gap } from '../../hub/contract.ts'
+import { envelopeOf } from '../../model/envelope.ts'
+import { formatId, type MessageId } from '../../model/id.ts'
+import type { Message } from '../../model/message.ts'
+
+/** A comment: keeps proxies and clients sure that the stream lives (HTML standard, section 9.2.7). */
+const HEARTBEAT = ':\n\n'
+
+const LF = 0x0a
+const CR = 0x0d
+const DATA = Buffer.from('data: ')
+const END = Buffer.from('\n\n')
+const CRLF = Buffer.from('\r\n')
+
+/**
+ * Server-sent events (HTML standard, section 9.2). All messages of a batch become one chunk.
+ */
+export class EventsEncoder implements Encoder {
+  readonly key: string
+  readonly tellsGaps = true
+  readonly #json: boolean
+  readonly #chunked: boolean
+
+  /**
+   * @param json whether data is the JSON envelope instead of the body
+   * @param chunked whether the answer is chunked; HTTP/1.0 clients get it bare
+   */
+  constructor(json: boolean, chunked: boolean) {
+    this.#json = json
+    this.#chunked = chunked
+    this.key = `events ${json} ${chunked}`
+  }
+
+  encode(messages: readonly Message[], gap?: Gap): Buffer {
+    const parts: Buffer[] = []
+    if (gap) parts.push(Buffer.from(gapEvent(gap)))
+    for (const message of messages) {
+      const event = message.attributes?.['event']
+      const eventLine = event === undefined ? '' : `event: ${headerSafe(event)}\n`
+      const head = `id: ${formatId(message.id)}\n${eventLine}`
+      if (this.#json) parts.push(Buffer.from(`${head}data: ${envelopeOf(message)}\n\n`))
+      else {
+        parts.push(Buffer.from(head, 'latin1'))
+        pushData(parts, message.body)
+      }
+    }
+    return this.#frame(parts)
+  }
+
+  /**
+   * What a stream begins with: how long to wait before reconnecting, and the position, so that even a
+   * client that has not heard anything yet resumes without a hole.
+   * @param retry ms
+   */
+  opening(retry: number, position: MessageId | undefined): Buffer {
+    const id = position === undefined ? '' : `id: ${formatId(position)}\n`
+    return this.#frame([Buffer.from(`retry: ${retry}\n${id}\n`)])
+  }
+
+  heartbeat(): Buffer {
+    return this.#frame([Buffer.from(HEARTBEAT)])
+  }
+
+  #frame(parts: Buffer[]): Buffer {
+    if (!this.#chunked) return Buffer.concat(parts)
+    let length = 0
+    for (const part of parts) length += part.length
+    const size = Buffer.from(`${length.toString(16)}\r\n`, 'latin1')
+    return Buffer.concat([size, ...parts, CRLF], size.length + length + CRLF.length)
+  }
+}
+
+/** Each line of a body is a `data:` line; CR, LF and CR LF end one. */
+function pushData(parts: Buffer[], body: Buffer): void {
+  if (body.indexOf(LF) === -1 && body.indexOf(CR) === -1) {
+    parts.push(DATA, body, END)
+    return
+  }
+  let from = 0
+  for (let at = 0; at <= body.length; at++) {
+    const byte = at === body.length ? LF : body[at]
+    if (byte !== LF && byte !== CR) continue
+    parts.push(DATA, body.subarray(from, at), at === body.length ? END : END.subarray(1))
+    if (byte === CR && body[at + 1] === LF) at++
+    from = at + 1
+  }
+}
+
+function gapEvent(gap: Gap): string {
+  const data = JSON.stringify({ from: formatId(gap.from), to: formatId(gap.to) })
+  return `event: gap\ndata: ${data}\n\n`
+}

@@ -1,0 +1,139 @@
+/**
+ * The events door: server-sent events, for EventSource and curl. On `events` locations, and on
+ * `subscriber` ones for requests that accept text/event-stream. See docs/protocols/events.md.
+ */
+import { type LocationConfig, optionsOf } from '../../config/types.ts'
+import { Cors, corsOptions } from '../../http/cors.ts'
+import type { Exchange } from '../../http/exchange.ts'
+import { readWanted, startOf, type Wanted } from '../../http/following.ts'
+import { errorReply, head, type HeaderLines, reply } from '../../http/reply.ts'
+import { StreamConnection, type StreamOptions } from '../../http/stream.ts'
+import type { Since } from '../../hub/contract.ts'
+import type { Hub } from '../../hub/hub.ts'
+import { FanfareError } from '../../model/errors.ts'
+import { attempt } from '../../model/maybe.ts'
+import type { Door, DoorContext, LocationHandler } from '../door.ts'
+import { EventsEncoder } from './codec.ts'
+import { eventsConfig, eventsOptions } from './config.ts'
+
+const METHODS = 'GET, OPTIONS'
+
+export const events: Door = {
+  name: 'events',
+  config: eventsConfig,
+  location(location, context) {
+    const { type } = location
+    return type === 'events' || type === 'subscriber'
+      ? new EventsLocation(location, context)
+      : undefined
+  },
+}
+
+class EventsLocation implements LocationHandler {
+  readonly #hub: Hub
+  readonly #location: LocationConfig
+  readonly #retry: number
+  readonly #cors: Cors
+  readonly #maxChannels: number
+  /** By form: text or JSON, chunked or bare. What streams share is made once. */
+  readonly #forms = new Map<string, { encoder: EventsEncoder; options: StreamOptions }>()
+  readonly #context: DoorContext
+
+  constructor(location: LocationConfig, context: DoorContext) {
+    this.#hub = context.hub(location.store)
+    this.#location = location
+    this.#context = context
+    this.#retry = optionsOf(location, eventsOptions).retry
+    this.#maxChannels = context.config.limits.maxSubscriptions
+    this.#cors = new Cors(optionsOf(location, corsOptions), {
+      allow: 'Last-Event-ID, Cache-Control',
+      expose: 'Content-Type',
+    })
+  }
+
+  example(base: string): string | undefined {
+    const { type, prefix } = this.#location
+    if (type !== 'events' || prefix === undefined) return undefined
+    return `curl -N ${base}${prefix}test`
+  }
+
+  handle(exchange: Exchange, id: string): boolean {
+    if (this.#location.type !== 'events' && !asksForEvents(exchange)) return false
+    const { method } = exchange
+    if (method === 'OPTIONS') {
+      exchange.send(reply(200, this.#cors.preflight(exchange, METHODS), '', exchange.closes))
+    } else if (method === 'GET') this.#open(exchange, id)
+    else this.#fail(exchange, new FanfareError('method_not_allowed'), [`Allow: ${METHODS}`])
+    return true
+  }
+
+  /** Everything is checked before the first byte: a stream that has begun can no longer be refused. */
+  #open(exchange: Exchange, id: string): void {
+    let wanted: Wanted
+    try {
+      const lastEventId = exchange.header('last-event-id')
+      wanted = readWanted(id, exchange.query, lastEventId, this.#maxChannels)
+      const format = wanted.query.get('format')?.at(-1) ?? 'text'
+      if (format !== 'text' && format !== 'json') {
+        throw new FanfareError('bad_request', 'format= is text or json.')
+      }
+    } catch (error) {
+      this.#fail(exchange, error)
+      return
+    }
+    let gone = false
+    exchange.hold({ left: () => (gone = true) })
+    attempt(
+      () => startOf(this.#hub, wanted),
+      (since) => {
+        if (!gone) this.#stream(exchange, wanted, since)
+      },
+      (error) => {
+        if (!gone) this.#fail(exchange, error)
+      },
+    )
+  }
+
+  #stream(exchange: Exchange, wanted: Wanted, since: Since): void {
+    const { encoder, options } = this.#form(
+      wanted.query.get('format')?.at(-1) === 'json',
+      exchange.chunked,
+    )
+    const lines = [
+      'Content-Type: text/event-stream',
+      'Cache-Control: no-cache, no-transform',
+      // nginx and its kin hold answers back otherwise.
+      'X-Accel-Buffering: no',
+      ...this.#cors.lines(exchange),
+    ]
+    if (exchange.chunked) lines.push('Transfer-Encoding: chunked')
+    const socket = exchange.stream(Buffer.from(head(200, lines, !exchange.chunked), 'latin1'))
+    const stream = new StreamConnection(socket, options)
+    const position = since.kind === 'now' ? this.#hub.head : undefined
+    stream.write(encoder.opening(this.#retry, position))
+    stream.attach(this.#hub.follow({ selectors: wanted.selectors, encoder, sink: stream, since }))
+  }
+
+  #form(json: boolean, chunked: boolean): { encoder: EventsEncoder; options: StreamOptions } {
+    const key = `${json} ${chunked}`
+    let form = this.#forms.get(key)
+    if (!form) {
+      const encoder = new EventsEncoder(json, chunked)
+      const { wheel, config } = this.#context
+      const { idleTimeout, heartbeat } = config.limits
+      const beat = heartbeat > 0 ? encoder.heartbeat() : undefined
+      form = { encoder, options: { wheel, heartbeat: beat, idleTimeout } }
+      this.#forms.set(key, form)
+    }
+    return form
+  }
+
+  #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
+    const lines = [...headers, ...this.#cors.lines(exchange)]
+    exchange.send(errorReply(exchange, error, exchange.closes, lines))
+  }
+}
+
+function asksForEvents(exchange: Exchange): boolean {
+  return exchange.header('accept')?.includes('text/event-stream') ?? false
+}

@@ -1,0 +1,205 @@
+import type { LocationConfig } from '../../config/types.ts'
+import { optionsOf } from '../../config/types.ts'
+import type { Trust } from '../../access/trust.ts'
+import { Cors, corsOptions } from '../../http/cors.ts'
+import type { Exchange } from '../../http/exchange.ts'
+import { errorReply, type HeaderLines, reply } from '../../http/reply.ts'
+import type { Published } from '../../hub/contract.ts'
+import type { Hub } from '../../hub/hub.ts'
+import type { ChannelName } from '../../model/channel.ts'
+import { checkKey, checkTtl } from '../../model/envelope.ts'
+import { FanfareError } from '../../model/errors.ts'
+import { formatId } from '../../model/id.ts'
+import { attempt, type MaybePromise, settle } from '../../model/maybe.ts'
+import type { Draft } from '../../model/message.ts'
+import type { ChannelStat } from '../../stores/store.ts'
+import type { DoorContext, LocationHandler } from '../door.ts'
+import { isJsonLines, readJsonLines } from './batch.ts'
+import { publisherOptions } from './config.ts'
+import { type ChannelInfo, channelInfo } from './info.ts'
+import { readChannel } from './subscriber.ts'
+
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'OPTIONS']
+const ALLOW = METHODS.join(', ')
+
+/** A `publisher` location: POST, PUT, GET and DELETE on channels (protocol rev 2.23). */
+export class PublisherLocation implements LocationHandler {
+  readonly #hub: Hub
+  readonly #trust: Trust
+  readonly #createOnPost: boolean
+  readonly #cors: Cors
+  /** Origins of pages that may publish: named ones only, `*` is for reading. */
+  readonly #origins: readonly string[]
+  readonly #location: LocationConfig
+
+  constructor(location: LocationConfig, context: DoorContext) {
+    this.#hub = context.hub(location.store)
+    this.#trust = context.trust
+    this.#location = location
+    this.#createOnPost = optionsOf(location, publisherOptions).create_on_post
+    this.#cors = new Cors(optionsOf(location, corsOptions), {
+      allow: 'Content-Type, Idempotency-Key, TTL, X-EventSource-Event',
+      expose: 'Fanfare-Id, Fanfare-Duplicate',
+    })
+    this.#origins = this.#cors.origins.filter((origin) => origin !== '*')
+  }
+
+  example(base: string): string | undefined {
+    const { prefix } = this.#location
+    return prefix === undefined ? undefined : `curl -i -d 'Hello world!' ${base}${prefix}test`
+  }
+
+  handle(exchange: Exchange, id: string): boolean {
+    if (id === '') return false
+    if (exchange.method === 'OPTIONS') {
+      exchange.send(reply(200, this.#cors.preflight(exchange, ALLOW), '', exchange.closes))
+      return true
+    }
+    try {
+      this.#dispatch(exchange, id)
+    } catch (error) {
+      const wrong = error instanceof FanfareError && error.code === 'method_not_allowed'
+      this.#fail(exchange, error, wrong ? [`Allow: ${ALLOW}`] : [])
+    }
+    return true
+  }
+
+  #dispatch(exchange: Exchange, id: string): void {
+    const { method } = exchange
+    if (!METHODS.includes(method)) throw new FanfareError('method_not_allowed')
+    this.#trust.mustPublish(exchange, this.#origins)
+    const channel = readChannel(id)
+    if (method === 'POST') this.#post(exchange, channel)
+    else if (method === 'PUT') this.#tell(exchange, channel, () => this.#hub.stat(channel, true))
+    else if (method === 'GET') this.#tell(exchange, channel, () => this.#hub.stat(channel))
+    else this.#delete(exchange, channel)
+  }
+
+  #post(exchange: Exchange, channel: ChannelName): void {
+    const drafts = readDrafts(exchange, channel)
+    if (this.#createOnPost) {
+      this.#publish(exchange, channel, drafts)
+      return
+    }
+    attempt(
+      () => this.#hub.stat(channel),
+      (known) => {
+        if (known) this.#publish(exchange, channel, drafts)
+        else this.#fail(exchange, unknown('create_on_post is off: create it with PUT first.'))
+      },
+      (error) => this.#fail(exchange, error),
+    )
+  }
+
+  #publish(exchange: Exchange, channel: ChannelName, drafts: readonly Draft[]): void {
+    attempt(
+      () => this.#append(drafts),
+      (published) => {
+        settle(
+          this.#hub.stat(channel),
+          (stat) => this.#published(exchange, channel, published, stat),
+          (error) => this.#fail(exchange, error),
+        )
+      },
+      (error) => this.#fail(exchange, error),
+    )
+  }
+
+  /** In order; several at once go out in one batch, as they are appended in one turn. */
+  #append(drafts: readonly Draft[]): MaybePromise<readonly Published[]> {
+    const results = drafts.map((draft) => this.#hub.publish(draft))
+    const waits = results.some((result) => result instanceof Promise)
+    return waits ? Promise.all(results.map(async (result) => result)) : (results as Published[])
+  }
+
+  #published(
+    exchange: Exchange,
+    channel: ChannelName,
+    published: readonly Published[],
+    stat: ChannelStat | undefined,
+  ): void {
+    const last = published.at(-1) as Published
+    const duplicate = published.every((one) => one.duplicate)
+    const heard = !duplicate && last.receivers > 0
+    const headers = [`Fanfare-Id: ${formatId(last.id)}`]
+    if (duplicate) headers.push('Fanfare-Duplicate: true')
+    const info = this.#info(channel, stat, last.receivers)
+    const ids = published.map((one) => formatId(one.id))
+    this.#send(exchange, heard ? 201 : 202, info, headers, ids)
+  }
+
+  /** Answers with what is known of a channel, or 404. */
+  #tell(
+    exchange: Exchange,
+    channel: ChannelName,
+    work: () => MaybePromise<ChannelStat | undefined>,
+  ): void {
+    attempt(
+      work,
+      (stat) => {
+        if (!stat) this.#fail(exchange, unknown())
+        else {
+          this.#send(exchange, 200, this.#info(channel, stat, this.#hub.receivers(channel)))
+        }
+      },
+      (error) => this.#fail(exchange, error),
+    )
+  }
+
+  #delete(exchange: Exchange, channel: ChannelName): void {
+    // As it was before: deleting lets the waiting go, and forgets when anybody last asked.
+    const before = this.#info(channel, undefined, this.#hub.receivers(channel))
+    attempt(
+      () => this.#hub.remove(channel),
+      (stat) => {
+        if (stat) this.#send(exchange, 200, { ...before, messages: stat.messages })
+        else this.#fail(exchange, unknown())
+      },
+      (error) => this.#fail(exchange, error),
+    )
+  }
+
+  #info(channel: ChannelName, stat: ChannelStat | undefined, subscribers: number): ChannelInfo {
+    const asked = this.#hub.lastAsked(channel)
+    return {
+      messages: stat?.messages ?? 0,
+      requested: asked === undefined ? -1 : Math.max(0, Math.floor((Date.now() - asked) / 1000)),
+      subscribers,
+    }
+  }
+
+  #send(
+    exchange: Exchange,
+    status: number,
+    info: ChannelInfo,
+    more: HeaderLines = [],
+    ids: readonly string[] = [],
+  ): void {
+    const { headers, body } = channelInfo(info, exchange.header('accept'), ids)
+    const lines = [...headers, ...more, ...this.#cors.lines(exchange)]
+    exchange.send(reply(status, lines, body, exchange.closes))
+  }
+
+  #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
+    const lines = [...headers, ...this.#cors.lines(exchange)]
+    exchange.send(errorReply(exchange, error, exchange.closes, lines))
+  }
+}
+
+/** @throws FanfareError for what a publisher got wrong in its headers or JSON lines */
+function readDrafts(exchange: Exchange, channel: ChannelName): readonly Draft[] {
+  const { body } = exchange
+  const contentType = exchange.header('content-type')
+  const key = checkKey(exchange.header('idempotency-key'))
+  const ttlText = exchange.header('ttl')
+  // RFC 8030 has the header and its unit: seconds.
+  const ttl = checkTtl(ttlText === undefined ? undefined : Number(ttlText || Number.NaN))
+  if (isJsonLines(contentType)) return readJsonLines(body, channel, { key, ttl })
+  // nchan's name for the type of an event.
+  const event = exchange.header('x-eventsource-event')
+  return [{ channel, body, contentType, key, ttl, attributes: event ? { event } : undefined }]
+}
+
+function unknown(hint = 'PUT or POST creates it.'): FanfareError {
+  return new FanfareError('unknown_channel', `There is no such channel; ${hint}`)
+}

@@ -1,0 +1,108 @@
+/**
+ * The websocket door: JSON text frames both ways. On `websocket` locations, and on `subscriber` ones for
+ * requests that upgrade. See docs/protocols/websocket.md.
+ */
+import { isForeign } from '../../access/trust.ts'
+import { type LocationConfig, optionsOf } from '../../config/types.ts'
+import { Cors, corsOptions } from '../../http/cors.ts'
+import type { Exchange, Upgrade } from '../../http/exchange.ts'
+import { readWanted, startOf, type Wanted } from '../../http/following.ts'
+import { errorReply } from '../../http/reply.ts'
+import { StreamConnection } from '../../http/stream.ts'
+import { bytesToText, percentDecode } from '../../model/channel.ts'
+import { FanfareError } from '../../model/errors.ts'
+import { attempt } from '../../model/maybe.ts'
+import { Selectors } from '../../model/selector.ts'
+import { NOW } from '../../hub/contract.ts'
+import type { Door, DoorContext, LocationHandler } from '../door.ts'
+import { FrameEncoder, PING } from './codec.ts'
+import { websocketConfig } from './config.ts'
+import { type ConnectionContext, WebSocketConnection } from './connection.ts'
+
+export const websocket: Door = {
+  name: 'websocket',
+  config: websocketConfig,
+  location(location, context) {
+    const { type } = location
+    return type === 'websocket' || type === 'subscriber'
+      ? new WebSocketLocation(location, context)
+      : undefined
+  },
+}
+
+class WebSocketLocation implements LocationHandler {
+  readonly #location: LocationConfig
+  readonly #door: DoorContext
+  readonly #context: ConnectionContext
+  /** Pages of these origins may connect; `*` is for listening, not for publishing. */
+  readonly #cors: Cors
+  readonly #publishers: readonly string[]
+
+  constructor(location: LocationConfig, context: DoorContext) {
+    const { limits } = context.config
+    this.#location = location
+    this.#door = context
+    this.#cors = new Cors(optionsOf(location, corsOptions), { allow: '', expose: '' })
+    this.#publishers = this.#cors.origins.filter((origin) => origin !== '*')
+    this.#context = {
+      hub: context.hub(location.store),
+      encoder: new FrameEncoder(),
+      maxChannels: limits.maxSubscriptions,
+      maxUnsentBytes: limits.maxUnsentBytes,
+    }
+  }
+
+  example(base: string): string | undefined {
+    const { type, prefix } = this.#location
+    if (type !== 'websocket' || prefix === undefined) return undefined
+    return `fanfare watch ${base.replace(/^http/, 'ws')}${prefix}test`
+  }
+
+  /** A plain request: what this location is for. */
+  handle(exchange: Exchange): boolean {
+    if (this.#location.type !== 'websocket') return false
+    const error = new FanfareError('upgrade_required')
+    const headers = ['Upgrade: websocket', 'Connection: Upgrade']
+    exchange.send(errorReply(exchange, error, exchange.closes, headers))
+    return true
+  }
+
+  upgrade(upgrade: Upgrade, id: string): boolean {
+    let wanted: Wanted | undefined
+    try {
+      if (isForeign(upgrade) && !this.#cors.allows(upgrade.header('origin') ?? '')) {
+        throw new FanfareError('foreign_origin')
+      }
+      // Without a channel the client subscribes by frames.
+      const named = id !== '' || /(?:^|&)channel=/.test(upgrade.query)
+      if (named) wanted = readWanted(id, upgrade.query, undefined, this.#context.maxChannels)
+    } catch (error) {
+      upgrade.refuse(errorReply(upgrade, error, true))
+      return true
+    }
+    attempt(
+      () => (wanted ? startOf(this.#context.hub, wanted) : NOW),
+      (since) => {
+        upgrade.accept((socket, raw) => {
+          const { wheel, config } = this.#door
+          const { idleTimeout, heartbeat } = config.limits
+          const beat = heartbeat > 0 ? PING : undefined
+          const stream = new StreamConnection(raw, { wheel, heartbeat: beat, idleTimeout })
+          const connection = new WebSocketConnection(socket, stream, this.#context, () =>
+            this.#door.trust.mustPublish(upgrade, this.#publishers),
+          )
+          const selectors = wanted?.selectors ?? new Selectors([])
+          connection.open(selectors, wanted ? namesOf(id, wanted) : [], since)
+        })
+      },
+      (error) => upgrade.refuse(errorReply(upgrade, error, true)),
+    )
+    return true
+  }
+}
+
+/** The channels as the client spelled them. */
+function namesOf(id: string, wanted: Wanted): readonly string[] {
+  const names = wanted.query.get('channel') ?? []
+  return [...(id === '' ? [] : [percentDecode(id) ?? id]), ...names].map(bytesToText)
+}

@@ -1,0 +1,139 @@
+import type { AddressInfo } from 'node:net'
+import { Trust } from '../access/trust.ts'
+import type { ResolvedConfig } from '../config/types.ts'
+import { HttpServer } from '../http/server.ts'
+import { Hub } from '../hub/hub.ts'
+import { Clock } from '../model/clock.ts'
+import { Wheel } from '../net/wheel.ts'
+import type { DoorContext } from '../protocols/door.ts'
+import { DOORS } from '../protocols/doors.ts'
+import { isSweepable, openStore } from '../stores/open.ts'
+import type { Store } from '../stores/store.ts'
+import { Router } from './router.ts'
+
+/** How often what has aged is dropped, in ms. */
+const SWEEP_INTERVAL = 1_000
+
+/** How often connections are looked at when there are no heartbeats, in ms. */
+const REVOLUTION = 15_000
+
+export interface ServerOptions {
+  /** Hears of what went wrong while no client was waiting for an answer. */
+  readonly onError?: (error: unknown) => void
+  /** The clock of all stores; a test may give another. */
+  readonly clock?: Clock
+  /** False: every request goes over node:http. For tests, which run over both paths. */
+  readonly lean?: boolean
+}
+
+/** A running server. */
+export class FanfareServer {
+  readonly config: ResolvedConfig
+  readonly address: AddressInfo
+  readonly #stores: ReadonlyMap<string, Store>
+  readonly #hubs: ReadonlyMap<string, Hub>
+  readonly #http: HttpServer
+  readonly #router: Router
+  readonly #wheel: Wheel
+  readonly #sweeper: NodeJS.Timeout
+
+  private constructor(
+    parts: Pick<FanfareServer, 'config' | 'address'> & {
+      stores: ReadonlyMap<string, Store>
+      hubs: ReadonlyMap<string, Hub>
+      http: HttpServer
+      router: Router
+      wheel: Wheel
+    },
+  ) {
+    this.config = parts.config
+    this.address = parts.address
+    this.#stores = parts.stores
+    this.#hubs = parts.hubs
+    this.#http = parts.http
+    this.#router = parts.router
+    this.#wheel = parts.wheel
+    this.#sweeper = setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref()
+  }
+
+  /**
+   * Starts everything that the configuration names.
+   * @throws Error when the port cannot be listened on; nothing is left open then
+   */
+  static async start(config: ResolvedConfig, options: ServerOptions = {}): Promise<FanfareServer> {
+    const { limits } = config
+    const onError = options.onError ?? (() => {})
+    const clock = options.clock ?? new Clock()
+    const stores = new Map<string, Store>()
+    const hubs = new Map<string, Hub>()
+    for (const [name, storeConfig] of Object.entries(config.stores)) {
+      const store = openStore(storeConfig, limits, clock)
+      stores.set(name, store)
+      hubs.set(name, new Hub(store, { ...limits, soon: setImmediate, onError }))
+    }
+    const wheel = new Wheel(limits.heartbeat || REVOLUTION)
+    const context: DoorContext = {
+      config,
+      trust: new Trust(config.trustedPeers, config.trustedProxies),
+      wheel,
+      onError,
+      hub(name) {
+        const hub = hubs.get(name)
+        if (!hub) throw new Error(`no store is named ${name}`)
+        return hub
+      },
+    }
+    const router = new Router(DOORS, context)
+    const http = new HttpServer({
+      wheel,
+      limits,
+      maxConnections: limits.maxConnections,
+      ...(options.lean === undefined ? {} : { lean: options.lean }),
+      handle: (exchange) => router.handle(exchange),
+      upgrade: (upgrade) => router.upgrade(upgrade),
+    })
+    try {
+      const address = await http.listen(config.port, config.address)
+      wheel.start()
+      return new FanfareServer({ config, address, stores, hubs, http, router, wheel })
+    } catch (error) {
+      await http.close()
+      throw error
+    }
+  }
+
+  /** The main port as a URL, without a path. */
+  get url(): string {
+    const { address, family, port } = this.address
+    const any = address === '0.0.0.0' || address === '::'
+    const host = any ? 'localhost' : family === 'IPv6' ? `[${address}]` : address
+    return `http://${host}:${port}`
+  }
+
+  /** Every location with a line to try. */
+  get examples(): ReturnType<Router['examples']> {
+    return this.#router.examples(this.url)
+  }
+
+  get connections(): number {
+    return this.#http.connections
+  }
+
+  /** The hub of a named store: for embedding the server in a program. */
+  hub(store = 'default'): Hub {
+    const hub = this.#hubs.get(store)
+    if (!hub) throw new Error(`no store is named ${store}`)
+    return hub
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#sweeper)
+    this.#wheel.stop()
+    await this.#http.close()
+    for (const store of this.#stores.values()) await store.close()
+  }
+
+  #sweep(): void {
+    for (const store of this.#stores.values()) if (isSweepable(store)) store.sweep()
+  }
+}
