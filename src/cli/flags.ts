@@ -1,0 +1,23 @@
+/** Options as the command line gives them. */
+export interface ServeFlags {
+  readonly config?: string
+  readonly format?: string
+  readonly port?: string
+  readonly address?: string
+}
+
+export interface PublishFlags {
+  readonly type?: string
+  readonly lines?: boolean
+  readonly key?: string
+  readonly ttl?: string
+  readonly server: string
+}
+
+export interface WatchFlags {
+  readonly since?: string
+  readonly last?: string
+  readonly json?: boolean
+  readonly count?: string
+  readonly server: string
+}

@@ -1,0 +1,99 @@
+import pc from 'picocolors'
+import { isLoopback } from '../access/peers.ts'
+import { ConfigError, formatProblems, type Loaded, loadConfig } from '../config/index.ts'
+import { FanfareServer } from '../server/server.ts'
+import { colors } from './config.ts'
+import type { ServeFlags } from './flags.ts'
+import { configSchema } from '../server/schema.ts'
+import { version } from './version.ts'
+
+/** How long stopping may take, in ms. */
+const STOP_TIMEOUT = 5_000
+
+/**
+ * Runs the server until it is told to stop.
+ * @returns the exit code
+ */
+export async function serve(flags: ServeFlags): Promise<number> {
+  let loaded: Loaded
+  try {
+    loaded = loadConfig(configSchema(), {
+      file: flags.config,
+      format: flags.format as 'yaml' | 'json' | undefined,
+      env: process.env,
+      flags: {
+        ...(flags.port === undefined ? {} : { port: flags.port }),
+        ...(flags.address === undefined ? {} : { address: flags.address }),
+      },
+    })
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    console.error(formatProblems(error.problems, { color: colors() }))
+    return 1
+  }
+  const { config, warnings } = loaded
+  if (warnings.length > 0) console.error(formatProblems(warnings, { color: colors() }))
+
+  let server: FanfareServer
+  try {
+    server = await FanfareServer.start(config, { onError: report })
+  } catch (error) {
+    console.error(`fanfare: ${whyNot(error, config.address, config.port)}`)
+    return 1
+  }
+  announce(server)
+  await told()
+  const stuck = setTimeout(() => process.exit(1), STOP_TIMEOUT).unref()
+  await server.stop()
+  clearTimeout(stuck)
+  return 0
+}
+
+/** What listens where, and a line to try each. */
+function announce(server: FanfareServer): void {
+  const { config } = server
+  console.log(`${pc.bold(`Fanfare ${version()}`)} listens on ${pc.cyan(server.url)}\n`)
+  const rows = server.examples.map(({ location, example }) => ({
+    where: `${location.type.padEnd(10)} ${server.url}${location.prefix ?? location.url ?? ''}`,
+    example,
+  }))
+  const width = Math.max(0, ...rows.map((row) => row.where.length))
+  for (const { where, example } of rows) {
+    console.log(`  ${where.padEnd(width)}  ${example === '' ? '' : pc.dim(example)}`.trimEnd())
+  }
+  const stores = Object.entries(config.stores).map(([name, { type }]) => `${name} (${type})`)
+  console.log(`\n  stores     ${stores.join(', ')}`)
+  console.log(`  publishing from ${config.trustedPeers.join(', ')} only`)
+  if (!isLoopback(server.address.address)) {
+    console.error(
+      `\n${pc.yellow('warning')}: ${server.address.address} can be reached from other machines: anyone there may listen. Only trustedPeers may publish.`,
+    )
+  }
+  console.log(`\nStop with Ctrl-C.`)
+}
+
+function report(error: unknown): void {
+  console.error(error instanceof Error ? (error.stack ?? error.message) : error)
+}
+
+/** Waits for a signal to stop. */
+function told(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+  })
+}
+
+function whyNot(error: unknown, address: string, port: number): string {
+  const { code, message } = error as NodeJS.ErrnoException
+  const place = `${address === '' ? '*' : address}:${port}`
+  if (code === 'EADDRINUSE') {
+    return `something else listens on ${place} already; stop it, or choose another port with --port.`
+  }
+  if (code === 'EACCES') {
+    return `no permission to listen on ${place}; ports below 1024 need root. Choose another with --port.`
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return `${address} is not an address of this machine.`
+  }
+  return `cannot start: ${message}`
+}
