@@ -1,0 +1,12 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { configReference } from '../src/config/reference.ts'
+import { errorsReference } from '../src/model/errors-reference.ts'
+import { configSchema } from '../src/server/schema.ts'
+
+it.each([
+  ['docs/configuration.md', () => configReference(configSchema())],
+  ['docs/errors.md', errorsReference],
+])('%s is what the code says (npm run docs writes it)', (file, make) => {
+  expect(readFileSync(file, 'utf8')).toBe(make())
+})
