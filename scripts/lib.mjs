@@ -77,6 +77,7 @@ export function ensureBuilt() {
 }
 
 function newest(path) {
+  if (!existsSync(path)) return 0
   const stats = statSync(path)
   if (!stats.isDirectory()) return stats.mtimeMs
   return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))))

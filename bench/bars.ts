@@ -1,0 +1,81 @@
+import { OURS } from './peers/index.ts'
+
+/** What must be reached, by an issue of the project. */
+export interface Bar {
+  readonly title: string
+  readonly shape: string
+  readonly door: string
+  readonly metric: string
+  /** Compared to this peer's figure, or absolute without one. */
+  readonly against?: string
+  readonly atLeast?: number
+  readonly atMost?: number
+}
+
+/** Issue 2's bars. Later issues raise them and add their own. */
+export const BARS: readonly Bar[] = [
+  {
+    title: 'SSE saturated, deliveries/s',
+    shape: 'fanout',
+    door: 'sse',
+    metric: 'deliveries',
+    against: 'nchan',
+    atLeast: 12,
+  },
+  {
+    title: 'SSE paced, CPU per delivery',
+    shape: 'paced',
+    door: 'sse',
+    metric: 'cpu',
+    against: 'nchan',
+    atMost: 1,
+  },
+  {
+    title: 'long poll × 1,000, deliveries/s',
+    shape: 'longpoll-1000',
+    door: 'longpoll',
+    metric: 'deliveries',
+    against: 'nchan',
+    atLeast: 0.5,
+  },
+  {
+    title: 'idle SSE connection, KiB',
+    shape: 'idle',
+    door: 'sse',
+    metric: 'memory',
+    atMost: 12,
+  },
+  {
+    title: 'healthy SSE beside slow ones, slowed by %',
+    shape: 'slow',
+    door: 'sse',
+    metric: 'slowed',
+    atMost: 10,
+  },
+]
+
+/** How a bar came out; `not measured` when a side of it is missing. */
+export interface Verdict {
+  readonly bar: Bar
+  readonly value: number | undefined
+  readonly state: 'met' | 'MISSED' | 'not measured'
+}
+
+/** Gives our median of a metric, or a peer's. */
+export type MedianOf = (shape: string, door: string, peer: string, metric: string) => number
+/** Whether a run of ours failed there. */
+export type FailedAt = (shape: string, door: string) => boolean
+
+/** Judges all bars. Where one of our runs failed, the others cannot meet one. */
+export function judge(medianOf: MedianOf, failedAt: FailedAt): Verdict[] {
+  return BARS.map((bar) => {
+    const ours = medianOf(bar.shape, bar.door, OURS, bar.metric)
+    const theirs =
+      bar.against === undefined ? 1 : medianOf(bar.shape, bar.door, bar.against, bar.metric)
+    const value = ours / theirs
+    if (failedAt(bar.shape, bar.door)) return { bar, value: undefined, state: 'MISSED' }
+    if (Number.isNaN(value)) return { bar, value: undefined, state: 'not measured' }
+    const met = value >= (bar.atLeast ?? -Infinity) && value <= (bar.atMost ?? Infinity)
+    return { bar, value, state: met ? 'met' : 'MISSED' }
+  })
+}

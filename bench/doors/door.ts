@@ -1,0 +1,77 @@
+/**
+ * A door, as the load generator sees it: how to get in, how to publish, how to tell one message
+ * from the next. All of it is bytes and pure functions; sockets live in bench/driver.
+ */
+
+/** The server answered, but not as the door's description says it should. */
+export class WireError extends Error {
+  override name = 'WireError'
+}
+
+/** One exchange of a handshake: send these bytes, if any, then wait for the end of the reply. */
+export interface Step {
+  readonly send?: Uint8Array
+  /**
+   * Looks at all bytes that came since `send`. Returns the offset just past the reply, or -1 while
+   * it is incomplete. MUST throw a WireError when the server refused.
+   */
+  end(received: Buffer): number
+}
+
+/** Counts the replies to publishes on one connection; keeps what a reply cut in two needs. */
+export interface ReplyReader {
+  /** How many replies were completed by `bytes[from, to)`. MUST throw a WireError on a refusal. */
+  take(bytes: Buffer, from: number, to: number): number
+}
+
+/** How one message is published. */
+export interface PublishForm {
+  /** Exchanges made once for a channel before anyone subscribes, such as creating it. */
+  prepare(channel: string): readonly Step[]
+  /** Exchanges that open each publishing connection. */
+  greet(): readonly Step[]
+  /** One request. It MUST hold `body` verbatim: the driver stamps copies of the request in place. */
+  request(channel: string, body: Buffer): Buffer
+  replies(): ReplyReader
+}
+
+interface DoorBase {
+  /** What people call it, in tables and plots. */
+  readonly label: string
+  /** Which of the server's ports subscribers use; `main` unless the peer names more. */
+  readonly port: string
+  /** Which port publishers use. */
+  readonly publishPort: string
+  readonly publish: PublishForm
+}
+
+/** A door that keeps the connection and sends every message on it: SSE, WebSocket, plain TCP. */
+export interface StreamDoor extends DoorBase {
+  readonly kind: 'stream'
+  /**
+   * Exchanges that open a subscription. After the last one, everything received is framing and
+   * bodies, and the marker byte (driver/body.ts) MUST NOT occur in the framing.
+   */
+  subscribe(channel: string): readonly Step[]
+}
+
+/** One complete answer to a poll. */
+export interface PollReply {
+  /** Its length in bytes, head included. */
+  readonly length: number
+  /** Offset of the message's body in it. */
+  readonly body: number
+  /** What the next request must carry; opaque to the driver. */
+  readonly cursor: string
+}
+
+/** A door where each message answers one waiting request, and the client asks again. */
+export interface PollDoor extends DoorBase {
+  readonly kind: 'poll'
+  /** The request for the message after `cursor`, or the first one, without a cursor. */
+  request(channel: string, cursor: string | undefined): Buffer
+  /** The answer at the start of `received`, or undefined while incomplete. Throws on a refusal. */
+  read(received: Buffer): PollReply | undefined
+}
+
+export type Door = StreamDoor | PollDoor

@@ -1,0 +1,139 @@
+import type { PublishForm, ReplyReader, Step } from '../doors/door.ts'
+import { blankBody, nowMicros, stamp } from './body.ts'
+import { Link } from './link.ts'
+import { sleep, until } from './wait.ts'
+
+export interface PublishersOptions {
+  readonly form: PublishForm
+  readonly port: number
+  readonly channel: string
+  readonly bodySize: number
+  /** Connections to publish on. Numbers count up on each of them by itself. */
+  readonly connections: number
+}
+
+/** One keep-alive connection that publishes, pipelined. */
+class PublisherLink {
+  readonly index: number
+  readonly replies: ReplyReader
+  link: Link | undefined
+  sent = 0
+  acknowledged = 0
+
+  constructor(index: number, replies: ReplyReader) {
+    this.index = index
+    this.replies = replies
+  }
+}
+
+/** Publishes to one channel, and accounts for every reply. */
+export class Publishers {
+  readonly problems: string[] = []
+  /** How late the open loop's latest message left, in milliseconds. */
+  latestMs = 0
+
+  readonly #options: PublishersOptions
+  readonly #request: Buffer
+  /** Where the body begins in the request. */
+  readonly #bodyAt: number
+  readonly #links: PublisherLink[]
+  #saturated = false
+
+  private constructor(options: PublishersOptions) {
+    this.#options = options
+    const body = blankBody(options.bodySize)
+    this.#request = options.form.request(options.channel, body)
+    this.#bodyAt = this.#request.indexOf(body)
+    if (this.#bodyAt < 0) throw new Error('a publish request must hold the body verbatim')
+    this.#links = Array.from(
+      { length: options.connections },
+      (_, index) => new PublisherLink(index, options.form.replies()),
+    )
+  }
+
+  static async open(options: PublishersOptions): Promise<Publishers> {
+    const publishers = new Publishers(options)
+    for (const one of publishers.#links) await publishers.#connect(one)
+    return publishers
+  }
+
+  get sent(): number {
+    return this.#links.reduce((sum, one) => sum + one.sent, 0)
+  }
+
+  get acknowledged(): number {
+    return this.#links.reduce((sum, one) => sum + one.acknowledged, 0)
+  }
+
+  /** Keeps this many publishes under way, shared among the connections, until `drain`. */
+  saturate(underWay: number): void {
+    this.#saturated = true
+    for (const one of this.#links) this.#send(one, Math.floor(underWay / this.#links.length))
+  }
+
+  /** Publishes one message on the first connection, whatever else is under way. */
+  publishOne(): void {
+    const first = this.#links[0]
+    if (first !== undefined) this.#send(first, 1)
+  }
+
+  /**
+   * Publishes `count` messages at a steady rate, by the clock and not by the replies: a server that
+   * falls behind gets no easier load for it.
+   */
+  async pace(count: number, perSecond: number): Promise<void> {
+    const begin = performance.now()
+    for (let i = 0; i < count; i++) {
+      const due = begin + (i * 1000) / perSecond
+      const wait = due - performance.now()
+      if (wait > 0) await sleep(wait)
+      this.latestMs = Math.max(this.latestMs, performance.now() - due)
+      this.publishOne()
+    }
+  }
+
+  /** Publishes no more by itself, and waits, at most `ms`, for the replies under way. */
+  async drain(ms: number): Promise<void> {
+    this.#saturated = false
+    await until(() => this.acknowledged >= this.sent || this.problems.length > 0, ms)
+    if (this.acknowledged !== this.sent) {
+      this.problems.push(`${this.sent} publishes were sent, ${this.acknowledged} acknowledged`)
+    }
+  }
+
+  close(): void {
+    for (const one of this.#links) one.link?.drop()
+  }
+
+  async #connect(one: PublisherLink): Promise<void> {
+    one.link = await Link.open({
+      port: this.#options.port,
+      steps: this.#options.form.greet(),
+      onBytes: (bytes, from, to) => {
+        const replies = one.replies.take(bytes, from, to)
+        one.acknowledged += replies
+        if (this.#saturated && replies > 0) this.#send(one, replies)
+      },
+      onBroken: (reason) => this.problems.push(`publisher ${one.index}: ${reason}`),
+    })
+  }
+
+  /** Sends `count` requests in one write. */
+  #send(one: PublisherLink, count: number): void {
+    const size = this.#request.length
+    const bytes = Buffer.allocUnsafe(size * count)
+    const now = nowMicros()
+    for (let i = 0; i < count; i++) {
+      this.#request.copy(bytes, i * size)
+      stamp(bytes, i * size + this.#bodyAt, one.index, one.sent++, now)
+    }
+    one.link?.write(bytes)
+  }
+}
+
+/** Goes through a form's preparations for a channel, on a connection of its own. */
+export async function prepareChannel(port: number, steps: readonly Step[]): Promise<void> {
+  if (steps.length === 0) return
+  const link = await Link.open({ port, steps, onBytes: () => {}, onBroken: () => {} })
+  link.drop()
+}

@@ -1,0 +1,46 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { postForm } from '../doors/http.ts'
+import { longpollDoor } from '../doors/longpoll.ts'
+import { sseDoor, websocketDoor } from '../doors/stream.ts'
+import { freePort } from '../run/launch.ts'
+import { ROOT, scratch } from '../run/paths.ts'
+import type { Peer } from './peer.ts'
+import { startServer } from './server.ts'
+
+const PROGRAM = join(ROOT, 'dist/src/cli/main.js')
+
+/** Polls of an unknown channel are 404, so the channel is PUT first. */
+const publish = postForm((channel) => `/publisher/${channel}`, true)
+
+/** Our server, with its defaults. */
+export const fanfare: Peer = {
+  name: 'fanfare',
+  about: 'this server, as `fanfare serve` starts it',
+  doors: {
+    sse: sseDoor((channel) => `/events/${channel}`, publish),
+    websocket: websocketDoor((channel) => `/ws/${channel}`, publish),
+    longpoll: longpollDoor((channel) => `/subscriber/${channel}`, publish),
+  },
+  missing: () =>
+    existsSync(PROGRAM) ? undefined : `${PROGRAM} is missing; build it: npm run build`,
+  async start(core) {
+    const port = await freePort()
+    return startServer({
+      command: [process.execPath, PROGRAM, 'serve', '--port', String(port)],
+      core,
+      cwd: scratch('fanfare'),
+      port,
+      version,
+    })
+  },
+}
+
+/** The package's version, with the commit where git knows one. */
+function version(): string {
+  const packaged: unknown = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'))
+  const number = (packaged as { version: string }).version
+  const git = spawnSync('git', ['describe', '--always', '--dirty'], { cwd: ROOT, encoding: 'utf8' })
+  return git.status === 0 ? `${number} (${git.stdout.trim()})` : number
+}

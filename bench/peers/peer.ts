@@ -1,0 +1,28 @@
+import type { Door } from '../doors/door.ts'
+
+/** A server that was started for one run. */
+export interface Running {
+  /** Its first process. */
+  readonly pid: number
+  /** Its ports by the names that its doors use. */
+  readonly ports: Readonly<Record<string, number>>
+  /** As it reports itself. */
+  readonly version: string
+  /** How it ended if it has, and what it said last: to show when a run fails. */
+  lastWords(): string
+  /** Ends it and removes its files. */
+  stop(): Promise<void>
+}
+
+/** A server that can be measured: ours, another's, or a control. */
+export interface Peer {
+  readonly name: string
+  /** What it is, in a few words. */
+  readonly about: string
+  /** The doors it has, by the names that shapes ask for. */
+  readonly doors: Readonly<Record<string, Door>>
+  /** Undefined when it can run here, else what is missing and how to get it. Quick. */
+  missing(): string | undefined
+  /** Starts it on this core, on loopback, on ports of its own; resolves once it accepts. */
+  start(core: number | undefined): Promise<Running>
+}

@@ -1,0 +1,152 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { connect, createServer } from 'node:net'
+import { onCore } from './cores.ts'
+
+/** A server that does not accept connections by then will not be waited for. In milliseconds. */
+const START_MS = 15_000
+/** Between a polite request to end and a kill, in milliseconds. */
+const STOP_MS = 4000
+/** How much of what a child says is kept, to show when it fails, in characters. */
+const TAIL = 4000
+
+export interface LaunchOptions {
+  readonly command: readonly string[]
+  readonly core: number | undefined
+  readonly cwd: string
+  /** Also opens a channel for messages, with values as structured clones. */
+  readonly ipc?: boolean
+}
+
+const running = new Set<Launched>()
+let guarded = false
+
+/** A child process, in a process group of its own that ends when we do. */
+export class Launched {
+  readonly child: ChildProcess
+  /** What it said last, standard output and error together. */
+  output = ''
+  /** How it ended, such as `exit code 1` or `SIGKILL`; undefined while it runs. */
+  ending: string | undefined
+  readonly #name: string
+  readonly #ended: Promise<void>
+
+  private constructor(options: LaunchOptions) {
+    const [file = '', ...args] = onCore(options.core, options.command)
+    this.#name = options.command.slice(0, 2).join(' ')
+    this.child = spawn(file, args, {
+      cwd: options.cwd,
+      detached: true,
+      serialization: 'advanced',
+      stdio: options.ipc === true ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
+    })
+    const keep = (chunk: Buffer): void => {
+      this.output = (this.output + chunk.toString()).slice(-TAIL)
+    }
+    this.child.stdout?.on('data', keep)
+    this.child.stderr?.on('data', keep)
+    this.#ended = new Promise((done) => {
+      this.child.once('error', (error) => {
+        this.output += error.message
+        running.delete(this)
+        done()
+      })
+      this.child.once('close', (code, killer) => {
+        this.ending = killer ?? `exit code ${code}`
+        running.delete(this)
+        done()
+      })
+    })
+  }
+
+  static start(options: LaunchOptions): Launched {
+    guard()
+    const launched = new Launched(options)
+    running.add(launched)
+    return launched
+  }
+
+  get pid(): number {
+    return this.child.pid ?? -1
+  }
+
+  get hasEnded(): boolean {
+    return !running.has(this)
+  }
+
+  /** Waits until 127.0.0.1:port accepts a connection; throws with its last words if it never does. */
+  async accepting(port: number): Promise<void> {
+    const deadline = performance.now() + START_MS
+    while (!(await accepts(port))) {
+      if (this.hasEnded || performance.now() > deadline) {
+        throw new Error(`${this.#name} did not start:\n${this.output}`)
+      }
+      await pause(30)
+    }
+  }
+
+  /** Asks it to end, then makes it. */
+  async stop(): Promise<void> {
+    signal(this, 'SIGTERM')
+    const timer = setTimeout(() => signal(this, 'SIGKILL'), STOP_MS)
+    await this.#ended
+    clearTimeout(timer)
+  }
+
+  /** Ends it and its whole group now. */
+  kill(): void {
+    signal(this, 'SIGKILL')
+  }
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address()
+      const port = typeof address === 'object' && address !== null ? address.port : 0
+      server.close(() => resolve(port))
+    })
+  })
+}
+
+export function pause(ms: number): Promise<void> {
+  return new Promise((done) => {
+    setTimeout(done, ms)
+  })
+}
+
+function accepts(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: '127.0.0.1', port })
+    const settle = (result: boolean): void => {
+      socket.destroy()
+      resolve(result)
+    }
+    socket.once('connect', () => settle(true))
+    socket.once('error', () => settle(false))
+  })
+}
+
+function signal(launched: Launched, name: 'SIGTERM' | 'SIGKILL'): void {
+  const pid = launched.child.pid
+  if (pid === undefined || launched.hasEnded) return
+  try {
+    process.kill(-pid, name)
+  } catch {
+    // It has ended since.
+  }
+}
+
+/** However this process ends, its children end with it. */
+function guard(): void {
+  if (guarded) return
+  guarded = true
+  process.once('exit', () => {
+    for (const launched of running) launched.kill()
+  })
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(name, () => process.exit(name === 'SIGINT' ? 130 : 143))
+  }
+}

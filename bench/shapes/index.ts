@@ -1,0 +1,14 @@
+import { fanout, pacedFanout } from './fanout.ts'
+import { idle } from './idle.ts'
+import { longpoll100, longpoll1000 } from './longpoll.ts'
+import type { Shape } from './shape.ts'
+import { slow } from './slow.ts'
+
+/** In the order they run in. A new shape is a file and a line here. */
+export const SHAPES: readonly Shape[] = [fanout, pacedFanout, longpoll100, longpoll1000, idle, slow]
+
+export function shapeNamed(name: string): Shape {
+  const shape = SHAPES.find((one) => one.name === name)
+  if (shape === undefined) throw new Error(`no shape ${name}`)
+  return shape
+}
