@@ -194,9 +194,13 @@ export class Audience {
 
   /** Up to where a follower has everything, whatever its state. */
   positionOf(follower: Follower): MessageId {
-    if (follower.state !== 'live') return follower.cursor
+    const { state, cursor, gap } = follower
     const [first] = this.#batch
-    return first ? before(first.id) : this.#host.head
+    const { head } = this.#host
+    if (state === 'live') return first ? before(first.id) : head
+    // What came since it joined, if anything, was not for this audience.
+    if (state === 'fresh' && !first && !gap && cursor < head) return head
+    return cursor
   }
 
   leave(follower: Follower): void {

@@ -3,7 +3,7 @@ import { attempt } from '../model/maybe.ts'
 import type { Page, Store } from '../stores/store.ts'
 import type { Audience } from './audience.ts'
 import type { EndReason, Gap } from './contract.ts'
-import { ADOPT_FLOOR, type Backfill, type Cursor, type Follower } from './follower.ts'
+import { ADOPT_FLOOR, type Backfill, type Cursor, type Follower, isUnheard } from './follower.ts'
 
 /** Messages in one slice, beside the bound in bytes. */
 const SLICE_MESSAGES = 512
@@ -128,18 +128,8 @@ export class CatchUp {
   ): void {
     const { audience } = follower
     const cursor = backfill ?? follower
-    if (page.upTo < cursor.cursor) {
-      // Not an id of this store's life: whoever holds it may have missed all that is here.
-      cursor.foreign = cursor.cursor
-      cursor.cursor = BEFORE_ALL
-      this.#feed(follower)
-      return
-    }
     if (backfill && isUnheard(backfill)) {
-      follower.backfills?.shift()
-      const { added, caughtUp } = backfill
-      follower.owe(audience.selectors.without(added), added, backfill, caughtUp)
-      this.#goOn(follower)
+      this.#judge(follower, backfill, page)
       return
     }
     const gap = gapOf(cursor, page)
@@ -160,6 +150,19 @@ export class CatchUp {
       this.#host.end(follower, 'served')
       return
     }
+    this.#goOn(follower)
+  }
+
+  /**
+   * The store has said whether an id is real that was not announced here. One that lies beyond its
+   * end is not of its present life: whoever holds it may have missed all that is here.
+   */
+  #judge(follower: Follower, backfill: Backfill, page: Page): void {
+    const { cursor, added, caughtUp } = backfill
+    const real = page.upTo >= cursor
+    const start = real ? backfill : { cursor: BEFORE_ALL, told: BEFORE_ALL, foreign: cursor }
+    follower.backfills?.shift()
+    follower.owe(added, start, page.upTo, caughtUp)
     this.#goOn(follower)
   }
 
@@ -189,16 +192,20 @@ export class CatchUp {
   }
 
   #goOn(follower: Follower): void {
-    const backfill = follower.backfills?.[0]
-    if (backfill && backfill.cursor >= backfill.upTo) {
+    const { ticket } = follower
+    let backfill = follower.backfills?.[0]
+    for (; backfill && backfill.cursor === backfill.upTo; backfill = follower.backfills?.[0]) {
       follower.backfills?.shift()
-      const { ticket } = follower
+      // Of the very same channels, a gap is not told twice.
+      const { key } = follower.audience.selectors
+      if (backfill.selectors.key === key && backfill.told > follower.told) {
+        follower.told = backfill.told
+      }
       backfill.caughtUp(backfill.upTo)
       // The door heard of it, and may have closed or changed the subscription.
       if (!isDue(follower, ticket)) return
     }
-    const more = follower.backfills !== undefined && follower.backfills.length > 0
-    if (!more && follower.cursor >= this.#host.head) {
+    if (!backfill && follower.cursor >= this.#host.head) {
       follower.backfills = undefined
       follower.audience.join(follower)
     } else if (follower.sink.unsent > 0) this.startWhenSent(follower)
@@ -210,11 +217,6 @@ function isDue(follower: Follower, ticket: number): boolean {
   return follower.ticket === ticket && follower.state === 'behind'
 }
 
-/** Whether this begins at an id that was not announced: the store has yet to say if it is real. */
-function isUnheard(backfill: Backfill): boolean {
-  return backfill.cursor > backfill.upTo
-}
-
 function fail(error: unknown): never {
   throw error instanceof Error ? error : new Error(String(error))
 }
@@ -223,7 +225,8 @@ function fail(error: unknown): never {
 function gapOf(cursor: Cursor, page: Page): Gap | undefined {
   if (cursor.foreign !== undefined) return { from: cursor.foreign, to: page.floor }
   if (cursor.told === ADOPT_FLOOR) {
-    cursor.told = page.floor
+    // Of several channels, one may yet drop what lies below another's floor.
+    cursor.told = BEFORE_ALL
     return undefined
   }
   if (page.floor <= cursor.cursor || page.floor <= cursor.told) return undefined

@@ -11,7 +11,7 @@ import type { Gap, Since, Sink, Subscription } from './contract.ts'
  */
 export type State = 'live' | 'fresh' | 'behind' | 'done'
 
-/** Told floors start here for a follower that asked for all that is kept: nothing is missing then. */
+/** Told floors start here for whoever asked for all that is kept: its first page shows no gap. */
 export const ADOPT_FLOOR = -1 as MessageId
 
 /** A stretch of the log that is being read to a follower. */
@@ -27,8 +27,6 @@ export interface Cursor {
 /**
  * A stretch that is read before the follower's own cursor goes on, so that what was added and what
  * was followed before stand in one place: of the two, whichever stood further back.
- * With a cursor beyond `upTo`, it is an id that nobody here has heard of yet: the store decides
- * whether it is real.
  */
 export interface Backfill extends Cursor {
   readonly selectors: Selectors
@@ -36,6 +34,30 @@ export interface Backfill extends Cursor {
   /** What was added; nobody waits for `caughtUp` once all of that was dropped again. */
   readonly added: Selectors
   readonly caughtUp: (position: MessageId) => void
+}
+
+/** Whether it begins at an id that was not announced: the store has yet to say if it is real. */
+export function isUnheard(backfill: Backfill): boolean {
+  return backfill.cursor > backfill.upTo
+}
+
+/** Stretches that became one by a drop are one: adding and dropping must not make them many. */
+function joined(backfills: readonly Backfill[]): Backfill[] {
+  const list: Backfill[] = []
+  for (const backfill of backfills) {
+    const former = list.at(-1)
+    const follows =
+      former?.added.size === 0 &&
+      former.upTo === backfill.cursor &&
+      former.selectors.key === backfill.selectors.key
+    if (former && follows) list[list.length - 1] = { ...backfill, ...startOf(former) }
+    else list.push(backfill)
+  }
+  return list
+}
+
+function startOf({ cursor, told, foreign }: Cursor): Cursor {
+  return { cursor, told, foreign }
 }
 
 /** What a follower asks of the hub. */
@@ -58,7 +80,7 @@ export class Follower implements Cursor, Subscription {
   state: State = 'behind'
   /** Place in the audience's array while live or fresh. */
   index = -1
-  /** Where it stands while fresh or behind; `position` knows in every state. */
+  /** Where it stands while fresh or behind, which the store knows of; `position` for every state. */
   cursor: MessageId
   told: MessageId = 0 as MessageId
   foreign: MessageId | undefined = undefined
@@ -86,27 +108,41 @@ export class Follower implements Cursor, Subscription {
     return this.audience.positionOf(this)
   }
 
-  /** Brings what is added, from its own start, and what was followed before to one cursor. */
-  owe(others: Selectors, added: Selectors, start: Cursor, caughtUp: Backfill['caughtUp']): void {
+  /**
+   * Brings what is added, from its own start, and what was followed before to one cursor.
+   * @param head the newest id announced: of what lies beyond, the store has to be asked first
+   */
+  owe(added: Selectors, start: Cursor, head: MessageId, caughtUp: Backfill['caughtUp']): void {
     this.backfills ??= []
-    if (start.cursor <= this.cursor) {
-      this.backfills.push({ ...start, selectors: added, upTo: this.cursor, added, caughtUp })
+    const { cursor } = this
+    if (start.cursor <= cursor || start.cursor > head) {
+      this.backfills.push({ ...start, selectors: added, upTo: cursor, added, caughtUp })
       return
     }
-    const { cursor, told, foreign } = this
-    this.backfills.push({
-      cursor,
-      told,
-      foreign,
-      selectors: others,
-      upTo: start.cursor,
-      added,
-      caughtUp,
-    })
-    this.cursor = start.cursor
-    this.foreign = undefined
+    // What still waits for the store's word has a start of its own, too.
+    let others = this.audience.selectors.without(added)
+    for (const backfill of this.backfills) {
+      if (isUnheard(backfill)) others = others.without(backfill.selectors)
+    }
+    const upTo = start.cursor
+    const from = { ...startOf(this), ...(others.size === 0 ? { cursor: upTo } : {}) }
+    this.backfills.push({ ...from, selectors: others, upTo, added, caughtUp })
+    this.cursor = upTo
     // Its first page is that stretch's now.
-    if (told === ADOPT_FLOOR) this.told = BEFORE_ALL
+    this.told = BEFORE_ALL
+  }
+
+  /** What was dropped is not read any more either. */
+  forgo(selectors: Selectors): void {
+    if (!this.backfills) return
+    const left = this.backfills
+      .map((backfill) => ({
+        ...backfill,
+        selectors: backfill.selectors.without(selectors),
+        added: backfill.added.without(selectors),
+      }))
+      .filter((backfill) => backfill.selectors.size > 0 || backfill.added.size > 0)
+    this.backfills = joined(left)
   }
 
   close(): void {

@@ -91,10 +91,14 @@ export class Hub implements AudienceHost, FollowerHost {
     const { selectors, sink, since = NOW } = options
     if (selectors.single !== undefined) this.#asked.touch(selectors.single, Date.now())
     const audience = this.#audience(selectors, options)
-    const { cursor, told } = this.#startOf(since, this.head)
-    const follower = new Follower(this, sink, audience, cursor)
-    follower.told = told
-    if (cursor === this.head) audience.join(follower)
+    const start = this.#startOf(since)
+    const follower = new Follower(this, sink, audience, this.head)
+    if (start.cursor > this.head) follower.owe(selectors, start, this.head, () => {})
+    else {
+      follower.cursor = start.cursor
+      follower.told = start.told
+    }
+    if (start.cursor === this.head) audience.join(follower)
     else {
       audience.joinBehind(follower)
       this.#catchUp.start(follower)
@@ -195,13 +199,10 @@ export class Hub implements AudienceHost, FollowerHost {
     const { audience } = follower
     audience.leave(follower)
     const here = follower.cursor
-    const start = this.#startOf(since, here)
-    if (start.cursor > Math.max(here, this.head)) {
-      follower.backfills ??= []
-      follower.backfills.push({ ...start, selectors, upTo: here, added: selectors, caughtUp })
-    } else if (start.cursor !== here) {
-      follower.owe(audience.selectors, selectors, start, caughtUp)
-    }
+    const start = this.#startOf(since)
+    // A gap that was told was none of what joins now.
+    if (follower.told !== ADOPT_FLOOR) follower.told = BEFORE_ALL
+    if (start.cursor !== here) follower.owe(selectors, start, this.head, caughtUp)
     this.#enter(follower, audience.selectors.with(selectors))
     if (start.cursor === here) caughtUp(here)
   }
@@ -210,29 +211,23 @@ export class Hub implements AudienceHost, FollowerHost {
     if (follower.state === 'done') return
     const { audience } = follower
     audience.leave(follower)
-    // What is no longer followed is not read any more either.
-    follower.backfills = follower.backfills
-      ?.map((backfill) => ({
-        ...backfill,
-        selectors: backfill.selectors.without(selectors),
-        added: backfill.added.without(selectors),
-      }))
-      .filter((backfill) => backfill.selectors.size > 0 || backfill.added.size > 0)
+    follower.forgo(selectors)
     this.#enter(follower, audience.selectors.without(selectors))
   }
 
-  /** The cursor that a subscription starts with; `end` is where a new message would find it. */
-  #startOf(since: Since, end: MessageId): Cursor {
+  /** The cursor that a subscription starts with. */
+  #startOf(since: Since): Cursor {
+    const { head } = this
     switch (since.kind) {
       case 'now':
-        return cursorAt(end)
+        return cursorAt(head)
       case 'all': {
         const { after = BEFORE_ALL } = since
-        return cursorAt(after, after < end ? ADOPT_FLOOR : BEFORE_ALL)
+        return cursorAt(after, after < head ? ADOPT_FLOOR : BEFORE_ALL)
       }
       case 'time':
         // A time to come is as good as now: nobody has anything from there.
-        return cursorAt(Math.min(since.after, Math.max(end, this.head)) as MessageId)
+        return cursorAt(Math.min(since.after, head) as MessageId)
       case 'id':
         return cursorAt(since.after)
       default:
@@ -271,7 +266,6 @@ export class Hub implements AudienceHost, FollowerHost {
     this.#matcher.each(message.channel, (audience) => audience.offer(message))
     while (this.#full.length > 0) this.#flush(this.#full.pop() as Audience)
     this.#listening = false
-    if (this.#released.length > 0) this.schedule()
   }
 
   #removed(channel: ChannelName): void {

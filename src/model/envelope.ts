@@ -56,10 +56,10 @@ export function draftOf(
   if (!isObject(value)) throw bad('a message is a JSON object such as {"body":"hello"}')
   for (const field of Object.keys(value)) {
     if (!FIELDS.has(field) && !extra.includes(field)) {
-      throw bad(`unknown field ${quote(field)}; known are ${[...FIELDS].join(', ')}`)
+      throw bad(`unknown field ${quote(field.slice(0, 80))}; known are ${[...FIELDS].join(', ')}`)
     }
   }
-  const data = value['data'] === undefined ? undefined : rawMember(text, 'data')
+  const data = dataOf(value, text)
   const body = bodyOf(value, data)
   const type = optionalText(value, 'type')
   const { ttl } = value
@@ -92,6 +92,12 @@ export function checkKey(key: string | undefined): string | undefined {
   return key
 }
 
+function dataOf(value: Record<string, unknown>, text: string): string | undefined {
+  const data = value['data'] === undefined ? undefined : rawMember(text, 'data')
+  // A copy: a slice would keep the whole request in memory for as long as the message lives.
+  return data === undefined ? undefined : Buffer.from(data).toString('utf8')
+}
+
 function bodyOf(value: Record<string, unknown>, data: string | undefined): Buffer {
   const { body, encoding } = value
   if (body === undefined) {
@@ -102,10 +108,16 @@ function bodyOf(value: Record<string, unknown>, data: string | undefined): Buffe
   if (typeof body !== 'string') throw bad('`body` is a text; JSON goes into `data`')
   if (encoding === undefined) return Buffer.from(body)
   if (encoding !== 'base64') throw bad('`encoding` is "base64" or left out')
-  if (!/^[A-Za-z0-9+/]*={0,2}$/.test(body) || body.length % 4 === 1) {
+  const digits = body.replace(/={1,2}$/, '')
+  const padded = digits.length < body.length
+  if (
+    !/^[A-Za-z0-9+/]*$/.test(digits) ||
+    digits.length % 4 === 1 ||
+    (padded && body.length % 4 !== 0)
+  ) {
     throw bad('`body` is not base64')
   }
-  return Buffer.from(body, 'base64')
+  return Buffer.from(digits, 'base64')
 }
 
 function attributesOf(value: unknown): Record<string, string> | undefined {
@@ -113,20 +125,21 @@ function attributesOf(value: unknown): Record<string, string> | undefined {
   if (!isObject(value)) throw bad('`attributes` is an object of texts')
   const entries = Object.entries(value)
   let size = 0
-  const attributes: Record<string, string> = {}
+  const attributes: [string, string][] = []
   for (const [name, text] of entries) {
-    if (typeof text !== 'string') throw bad(`attribute ${quote(name)} is not a text`)
+    if (typeof text !== 'string') throw bad(`attribute ${quote(name.slice(0, 80))} is not a text`)
     if (!/^[A-Za-z_][\w.-]{0,63}$/.test(name))
-      throw bad(`${quote(name)} is no name for an attribute`)
+      throw bad(`${quote(name.slice(0, 80))} is no name for an attribute`)
     size += name.length + text.length
-    attributes[name] = text
+    attributes.push([name, text])
   }
   if (entries.length > MAX_ATTRIBUTES || size > MAX_ATTRIBUTE_BYTES) {
     throw bad(
       `attributes: at most ${MAX_ATTRIBUTES}, and ${MAX_ATTRIBUTE_BYTES} characters together`,
     )
   }
-  return entries.length > 0 ? attributes : undefined
+  // Not by assignment: `__proto__` is a name like any other.
+  return entries.length > 0 ? Object.fromEntries(attributes) : undefined
 }
 
 function optionalText(value: Record<string, unknown>, field: string): string | undefined {
