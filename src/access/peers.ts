@@ -32,7 +32,8 @@ export class PeerList {
       this.#list.addSubnet('::', 0, 'ipv6')
       return
     }
-    const [address = '', bits] = entry.split('/')
+    const { address = '', bits } =
+      /^(?<address>[^/%]+)(?:\/(?<bits>\d{1,3}))?$/.exec(entry)?.groups ?? {}
     const family = isIPv6(address) ? 'ipv6' : 'ipv4'
     if (isIP(address) === 0) throw new TypeError(`not an address: ${entry}`)
     if (bits === undefined) this.#list.addAddress(address, family)

@@ -8,7 +8,15 @@ export interface Credentials {
   header(name: string): string | undefined
 }
 
-const FORWARDING = ['x-forwarded-for', 'forwarded', 'x-real-ip', 'x-forwarded-host']
+/** What proxies add. One that adds nothing at all cannot be told from the client it speaks for. */
+const FORWARDING = [
+  'x-forwarded-for',
+  'forwarded',
+  'via',
+  'x-real-ip',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+]
 
 /**
  * Who may publish: trusted peers, by address. An address alone is weak evidence, because a browser or a
@@ -34,7 +42,9 @@ export class Trust {
     if (client === undefined) {
       throw new FanfareError(
         'not_trusted',
-        `Forwarded by ${request.peer}, which trustedProxies does not name.`,
+        this.#proxies.has(request.peer)
+          ? `Forwarded by ${request.peer}, which does not say for whom in X-Forwarded-For.`
+          : `Forwarded by ${request.peer}, which trustedProxies does not name.`,
       )
     }
     if (!this.#peers.has(client)) {
@@ -47,7 +57,7 @@ export class Trust {
 
   /**
    * The address that a request speaks for: the nearest one in front of the trusted proxies.
-   * Undefined when it was forwarded by a proxy that is not trusted.
+   * Undefined when it was forwarded by a proxy that is not trusted, or that does not say for whom.
    */
   clientOf(request: Credentials): string | undefined {
     const forwarded = FORWARDING.some((name) => request.header(name) !== undefined)

@@ -19,7 +19,10 @@ export interface Waiter {
   left(): void
 }
 
-/** A request and the one answer to it. Exactly one of `send`, `hold` + `send`, `stream` is used. */
+/**
+ * A request and the one answer to it. Exactly one of `send`, `hold` + `send`, `stream` is used; what is
+ * answered after an answer, or after the client has left, is not sent.
+ */
 export interface Exchange extends HttpRequest {
   /** True when the connection ends with this answer: the answer must say so (`Connection: close`). */
   readonly closes: boolean
@@ -37,6 +40,8 @@ export interface Exchange extends HttpRequest {
   hold(waiter: Waiter): void
   /** Sends a response head, and hands over the socket for an answer without an end. */
   stream(head: Buffer): Socket
+  /** The handler failed: this is the answer, if there was none; an endless one is broken off. */
+  abort(response: Buffer): void
 }
 
 /** A request to speak WebSocket, still unanswered. */

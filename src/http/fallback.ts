@@ -1,49 +1,91 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { FanfareError } from '../model/errors.ts'
-import type { Exchange, HttpRequest, Waiter } from './exchange.ts'
-import type { HttpLimits } from './lean.ts'
-import { errorReply, reply } from './reply.ts'
+import { connectionOf, NodeConnection, type NodeHost } from './node-connection.ts'
+import { errorReply, NO_REQUEST, PLAIN, reply } from './reply.ts'
 
-const EMPTY = Buffer.alloc(0)
-
-export interface FallbackHost {
-  readonly limits: HttpLimits
-  handle(exchange: Exchange): void
-  upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void
+export interface FallbackHost extends NodeHost {
+  /** A request to speak WebSocket, after which node:http has no part in the connection any more. */
+  upgrade(request: IncomingMessage, head: Buffer, connection: NodeConnection): void
 }
+
+/** How often node:http looks for requests that take too long, in ms, at most and at least. */
+const MOST_BETWEEN_CHECKS = 5_000
+const LEAST_BETWEEN_CHECKS = 50
 
 /**
  * The same exchanges over node:http. The server listens to nothing: connections are handed to it,
  * with what was already read of them.
  */
 export class Fallback {
+  readonly #host: FallbackHost
   readonly #server: Server
 
   constructor(host: FallbackHost) {
-    const { limits } = host
-    this.#server = createServer(
-      {
-        maxHeaderSize: limits.maxHeaderBytes,
-        headersTimeout: limits.headersTimeout,
-        requestTimeout: limits.requestTimeout,
-        keepAliveTimeout: limits.keepAliveTimeout,
-        connectionsCheckingInterval: 5_000,
-      },
-      (request, response) => receive(host, request, response),
-    )
-    this.#server.on('upgrade', (request, socket, head) => {
-      host.upgrade(request, socket as Socket, head)
+    const { maxHeaderBytes, headersTimeout, keepAliveTimeout, requestTimeout } = host.limits
+    const soonest = Math.min(headersTimeout, requestTimeout)
+    this.#host = host
+    this.#server = createServer({
+      maxHeaderSize: maxHeaderBytes,
+      // node:http takes no request time that is shorter than the head's.
+      headersTimeout: soonest,
+      requestTimeout,
+      keepAliveTimeout,
+      // Its own answer has no words.
+      requireHostHeader: false,
+      connectionsCheckingInterval: Math.min(
+        MOST_BETWEEN_CHECKS,
+        Math.max(LEAST_BETWEEN_CHECKS, soonest),
+      ),
     })
-    this.#server.on('clientError', answerBadRequest)
+    // Whoever closes its half may still want its answer: NodeConnection tells who does.
+    Object.assign(this.#server, { httpAllowHalfOpen: true })
+    this.#listen()
+  }
+
+  #listen(): void {
+    const server = this.#server
+    server.on('request', (request, response) =>
+      connectionOf(request.socket)?.received(request, response),
+    )
+    server.on('checkContinue', (request, response) => {
+      const connection = connectionOf(request.socket)
+      // Nobody is asked to send what would not be taken.
+      if (!connection?.declaresTooMuch(request)) response.writeContinue()
+      connection?.received(request, response)
+    })
+    server.on('checkExpectation', (request, response) => {
+      connectionOf(request.socket)?.received(request, response, ({ closes }) =>
+        reply(417, PLAIN, '417 bad_request: Expect has 100-continue or nothing.\n', closes),
+      )
+    })
+    server.on('upgrade', (request, socket, head) => {
+      const connection = connectionOf(socket)
+      connection?.upgrade(() => this.#upgrade(request, head, connection))
+    })
+    server.on('connect', (_request, socket) => {
+      const connection = connectionOf(socket)
+      const error = new FanfareError('method_not_allowed', 'This server is no proxy.')
+      connection?.upgrade(() => connection.end(errorReply(NO_REQUEST, error, true)))
+    })
+    server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+      if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy()
+      // What somebody says who is only supposed to listen is not read, wrong or right.
+      else connectionOf(socket)?.failed(error)
+    })
     // It never listens, but this is when its time limits for requests start to be watched.
-    this.#server.emit('listening')
+    server.emit('listening')
   }
 
   takeOver(socket: Socket, unread: Buffer): void {
     socket.pause()
     socket.unshift(unread)
     this.#server.emit('connection', socket)
+    // node:http reads the socket's handle itself until somebody else listens. From then on pausing and
+    // giving away are what they are for any stream.
+    socket.on('data', ignore)
+    socket.off('data', ignore)
+    NodeConnection.serve(this.#host, socket)
     // Once node:http has its listeners on, and before anything more can be read.
     process.nextTick(() => socket.resume())
   }
@@ -52,149 +94,30 @@ export class Fallback {
     this.#server.closeAllConnections()
     this.#server.close()
   }
-}
 
-function receive(host: FallbackHost, request: IncomingMessage, response: ServerResponse): void {
-  response.sendDate = false
-  const { maxBodyBytes } = host.limits
-  const chunks: Buffer[] = []
-  let length = 0
-  let refused = false
-  request.on('data', (chunk: Buffer) => {
-    length += chunk.length
-    if (length <= maxBodyBytes) {
-      chunks.push(chunk)
-      return
-    }
-    if (refused) return
-    refused = true
-    chunks.length = 0
-    response.setHeader('Connection', 'close')
-    const exchange = new NodeExchange(request, response, EMPTY)
-    const error = new FanfareError('too_large', `A message has at most ${maxBodyBytes} bytes here.`)
-    exchange.send(errorReply(exchange, error, true))
-  })
-  request.on('end', () => {
-    if (!refused) host.handle(new NodeExchange(request, response, Buffer.concat(chunks)))
-  })
-  // An aborted body: there is nobody left to answer.
-  request.on('error', () => {})
-  response.on('error', () => {})
-}
-
-/** What node:http makes of a request, in the form that doors read. */
-export class NodeRequest implements HttpRequest {
-  readonly method: string
-  readonly path: string
-  readonly query: string
-  readonly body: Buffer
-  protected readonly request: IncomingMessage
-
-  constructor(request: IncomingMessage, body: Buffer) {
-    const target = originForm(request.url ?? '/')
-    const mark = target.indexOf('?')
-    this.request = request
-    this.method = request.method ?? ''
-    this.path = mark === -1 ? target : target.slice(0, mark)
-    this.query = mark === -1 ? '' : target.slice(mark + 1)
-    this.body = body
-  }
-
-  get peer(): string {
-    return this.request.socket.remoteAddress ?? ''
-  }
-
-  header(name: string): string | undefined {
-    const value = this.request.headers[name]
-    return Array.isArray(value) ? value.join(', ') : value
+  #upgrade(request: IncomingMessage, head: Buffer, connection: NodeConnection): void {
+    if (request.headers.upgrade?.toLowerCase() === 'websocket') {
+      this.#host.upgrade(request, head, connection)
+    } else this.takeOver(request.socket, Buffer.concat([withoutUpgrade(request), head]))
   }
 }
 
-class NodeExchange extends NodeRequest implements Exchange {
-  readonly #response: ServerResponse
-  #waiter: Waiter | undefined
+function ignore(): void {}
 
-  constructor(request: IncomingMessage, response: ServerResponse, body: Buffer) {
-    super(request, body)
-    this.#response = response
-    response.on('close', () => {
-      const waiter = this.#waiter
-      this.#waiter = undefined
-      if (!response.writableFinished) waiter?.left()
-    })
+/** Headers of an upgrade: they concern this connection only. */
+const UPGRADING = new Set(['upgrade', 'connection', 'http2-settings'])
+
+/**
+ * The head of a request without its wish to upgrade, which a server may ignore (RFC 9110, 7.8): Java's
+ * client and curl ask for HTTP/2 so, and take the answer in HTTP/1.1.
+ */
+function withoutUpgrade(request: IncomingMessage): Buffer {
+  const { method, url, httpVersion, rawHeaders, headers } = request
+  const lines = [`${method} ${url} HTTP/${httpVersion}`]
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] as string
+    if (!UPGRADING.has(name.toLowerCase())) lines.push(`${name}: ${rawHeaders[index + 1]}`)
   }
-
-  get closes(): boolean {
-    return !this.#response.shouldKeepAlive
-  }
-
-  get chunked(): boolean {
-    return this.request.httpVersionMinor >= 1
-  }
-
-  send(response: Buffer): void {
-    this.respond(response)
-  }
-
-  respond(bytes: Buffer): void {
-    this.#waiter = undefined
-    const { status, headers, end } = readOwnHead(bytes)
-    this.#response.writeHead(status, headers)
-    this.#response.end(bytes.subarray(end))
-  }
-
-  finish(): void {}
-
-  hold(waiter: Waiter): void {
-    this.#waiter = waiter
-  }
-
-  stream(head: Buffer): Socket {
-    const { status, headers } = readOwnHead(head)
-    this.#response.writeHead(status, headers)
-    this.#response.flushHeaders()
-    const { socket } = this.request
-    // No answer follows on this connection: its end is the client's leaving.
-    socket.on('end', () => socket.destroy())
-    return socket
-  }
-}
-
-/** `http://host/path`, as proxies send it, means `/path`. */
-function originForm(target: string): string {
-  const match = /^https?:\/\/[^/?#]*(?<rest>.*)$/i.exec(target)
-  const rest = match?.groups?.['rest']
-  if (rest === undefined) return target
-  return rest.startsWith('/') ? rest : `/${rest}`
-}
-
-/** Doors make whole responses; node:http wants its parts. The head is one that `reply.ts` wrote. */
-function readOwnHead(bytes: Buffer): { status: number; headers: string[]; end: number } {
-  const end = bytes.indexOf('\r\n\r\n')
-  const [first = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n')
-  const headers: string[] = []
-  for (const line of lines) {
-    const colon = line.indexOf(': ')
-    headers.push(line.slice(0, colon), line.slice(colon + 2))
-  }
-  return { status: Number(first.split(' ')[1]), headers, end: end + 4 }
-}
-
-function answerBadRequest(
-  error: NodeJS.ErrnoException,
-  socket: import('node:stream').Duplex,
-): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
-    socket.destroy()
-    return
-  }
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? 431
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? 408
-        : 400
-  const text = `${status}: ${error.code === undefined ? error.message : `${error.message} (${error.code})`}\n`
-  const bytes = reply(status, ['Content-Type: text/plain; charset=utf-8'], text, true)
-  socket.end(bytes, () => socket.destroy())
+  if (/\bclose\b/i.test(headers.connection ?? '')) lines.push('Connection: close')
+  return Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1')
 }

@@ -20,6 +20,8 @@ export interface RequestHead {
 }
 
 const BLANK_LINE = Buffer.from('\r\n\r\n')
+const CR = 0x0d
+const LF = 0x0a
 
 /** Far more than clients of the delivery doors send; others take the other path. */
 const MAX_HEADERS = 40
@@ -106,10 +108,16 @@ export function readHead(
   }
 }
 
-/** Whether what has arrived could still be the beginning of a request that is understood here. */
+/**
+ * Whether what has arrived could still be the beginning of a request that is understood here. What is
+ * plainly something else is handed over early, so that node:http's answers and time limits apply to it.
+ */
 function mayBecomeRequest(bytes: Buffer, start: number): boolean {
-  // `GET /`, `PUT /`, `POST /`, `DELETE /`: hand over early what is plainly something else, so
-  // that node:http's answers and time limits apply to it.
+  // The first line and the last: whoever types bare line feeds has them everywhere.
+  const first = bytes.indexOf(LF, start)
+  if (first !== -1) {
+    if (bytes[first - 1] !== CR || bytes[bytes.lastIndexOf(LF) - 1] !== CR) return false
+  }
   const begin = bytes.toString('latin1', start, Math.min(bytes.length, start + 8))
   return METHODS.some((method) => begin.startsWith(method) || method.startsWith(begin))
 }

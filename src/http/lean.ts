@@ -1,9 +1,13 @@
 import type { Socket } from 'node:net'
 import { FanfareError } from '../model/errors.ts'
 import type { Wheel, WheelItem } from '../net/wheel.ts'
-import type { Exchange, Waiter } from './exchange.ts'
+import { Progress } from '../net/progress.ts'
+import { Body } from './body.ts'
+import type { Exchange } from './exchange.ts'
 import { readHead, type RequestHead } from './head.ts'
-import { errorReply } from './reply.ts'
+import { type LeanAnswers, LeanExchange } from './lean-exchange.ts'
+import { type HttpLimits, tooLarge } from './limits.ts'
+import { errorReply, NO_REQUEST } from './reply.ts'
 
 /** What a lean connection needs of its server. */
 export interface LeanHost {
@@ -15,19 +19,11 @@ export interface LeanHost {
   takeOver(socket: Socket, unread: Buffer): void
 }
 
-export interface HttpLimits {
-  readonly maxBodyBytes: number
-  readonly maxHeaderBytes: number
-  /** ms for a request to arrive, from its first byte. */
-  readonly headersTimeout: number
-  /** ms a connection may rest between requests; 0 = any time. */
-  readonly keepAliveTimeout: number
-  /** ms for a request with its body to arrive. */
-  readonly requestTimeout: number
-}
-
 /** What a client may send ahead while its request waits; beyond it, its socket is not read. */
 const MAX_AHEAD = 64 * 2 ** 10
+
+/** What a client may leave unread of its answers; beyond it, its next requests wait. */
+const MAX_UNSENT = 256 * 2 ** 10
 
 const EMPTY = Buffer.alloc(0)
 
@@ -38,34 +34,39 @@ type OwnedSocket = Socket & { [owner]?: LeanConnection }
  * One connection of the main port, as long as it sends what `readHead` understands. Requests are
  * answered in order, one at a time; a waiting long poll costs this object and its exchange.
  */
-export class LeanConnection implements WheelItem {
+export class LeanConnection implements WheelItem, LeanAnswers {
   wheelBucket = -1
   wheelIndex = -1
   readonly socket: OwnedSocket
   readonly #host: LeanHost
   /** Bytes that no request has claimed yet. */
   #input: Buffer = EMPTY
-  /** The request whose body is arriving. */
+  /** The request whose body is arriving, and what has come of it. */
   #head: RequestHead | undefined
-  #body: Buffer[] = []
-  #bodyBytes = 0
+  #body: Body | undefined
   /** The request that is being answered. */
   #current: LeanExchange | undefined
   /** Answers given while input is being worked through: one write for all of them. */
   #output: Buffer[] | undefined
-  /** Nothing more is read: the last answer was given, or the client closed its half. */
+  #outputBytes = 0
+  /** The client does not take its answers: its next requests wait until it does. */
+  #congested = false
+  /** The client closed its half: what it asked before that is still answered. */
+  #clientEnded = false
+  /** Nothing more is read: the last answer was given, or the socket belongs to somebody else now. */
   #ended = false
-  /** The socket belongs to somebody else now. */
-  #detached = false
   /** When the connection last finished something, on the wheel's clock. */
   #since: number
+  readonly #progress: Progress
 
   constructor(host: LeanHost, socket: Socket) {
     this.#host = host
     this.socket = socket
     this.#since = host.wheel.now
+    this.#progress = new Progress(host.wheel.now)
     this.socket[owner] = this
     socket.on('data', onData)
+    socket.on('drain', onDrain)
     socket.on('end', onEnd)
     socket.on('close', onClose)
     socket.on('error', onError)
@@ -79,24 +80,27 @@ export class LeanConnection implements WheelItem {
 
   received(bytes: Buffer): void {
     if (this.#ended) return
-    if (!this.#head && this.#input.length === 0) this.#since = this.#host.wheel.now
-    if (this.#head && !this.#current) {
+    if (this.#head) {
       this.#takeBody(bytes)
       return
     }
+    if (this.#input.length === 0) this.#since = this.#host.wheel.now
     this.#input = this.#input.length === 0 ? bytes : Buffer.concat([this.#input, bytes])
-    if (this.#current) {
-      if (this.#input.length > MAX_AHEAD) this.socket.pause()
-      return
-    }
-    this.#work()
+    if (this.#current || this.#congested) this.#regulate()
+    else this.#work()
   }
 
   /** Answers all requests that have arrived, as far as they can be answered at once. */
   #work(): void {
     if (this.#output) return
     this.#output = []
+    this.#outputBytes = 0
     while (!this.#current && this.#input.length > 0 && !this.#ended) {
+      if (this.socket.writableLength + this.#outputBytes > MAX_UNSENT) {
+        // One of the writes was beyond the socket's own mark: there will be a `drain`.
+        this.#congested = true
+        break
+      }
       const head = readHead(this.#input, 0, this.#host.limits.maxHeaderBytes)
       if (head === 'more') break
       if (head === 'foreign') {
@@ -104,247 +108,196 @@ export class LeanConnection implements WheelItem {
         return
       }
       const rest = this.#input.subarray(head.end)
-      if (head.length > this.#host.limits.maxBodyBytes) {
-        this.#input = EMPTY
-        this.#refuseBody(head)
-        break
-      }
-      this.#head = head
-      this.#body = []
-      this.#bodyBytes = 0
       this.#input = EMPTY
-      this.#takeBody(rest)
+      this.#head = head
+      if (head.length > this.#host.limits.maxBodyBytes) this.#refuseBody(head)
+      else this.#takeBody(rest)
     }
-    const output = this.#output
+    // None, when the socket was given away: its new owner writes behind them.
+    const output = this.#output ?? []
     this.#output = undefined
-    this.#flush(output)
-  }
-
-  #flush(output: Buffer[]): void {
     if (output.length === 1) this.socket.write(output[0] as Buffer)
-    else if (output.length > 1) this.socket.write(Buffer.concat(output))
-    if (this.#ended && !this.#current && !this.#detached) this.socket.end()
+    else if (output.length > 1) this.socket.write(Buffer.concat(output, this.#outputBytes))
+    this.#rest()
   }
 
+  /** Takes what has come of the body; once it is whole, the request is answered. */
   #takeBody(bytes: Buffer): void {
     const head = this.#head as RequestHead
-    const missing = head.length - this.#bodyBytes
-    if (bytes.length < missing) {
-      if (bytes.length > 0) this.#body.push(bytes)
-      this.#bodyBytes += bytes.length
-      return
-    }
-    this.#head = undefined
-    this.#input = bytes.length > missing ? bytes.subarray(missing) : EMPTY
-    let body = EMPTY
+    const missing = head.length - (this.#body?.length ?? 0)
     if (head.length > 0) {
       // A copy: the message outlives the large buffer that the socket was read into.
-      this.#body.push(bytes.subarray(0, missing))
-      body = Buffer.concat(this.#body)
-      this.#body = []
+      this.#body ??= new Body(head.length)
+      this.#body.add(bytes.length > missing ? bytes.subarray(0, missing) : bytes)
+      if (bytes.length < missing) return
     }
+    const body = this.#body?.take() ?? EMPTY
+    this.#head = undefined
+    this.#body = undefined
+    this.#input = bytes.length > missing ? bytes.subarray(missing) : EMPTY
     this.#current = new LeanExchange(this, head, body)
     this.#host.handle(this.#current)
-    // Called for a body that arrived by itself, not from within the loop over the input.
-    if (!this.#output && !this.#current && this.#input.length > 0) this.#work()
+    // It came too late to wait for anything.
+    if (this.#clientEnded) this.#forget()
   }
 
   #refuseBody(head: RequestHead): void {
     const { maxBodyBytes } = this.#host.limits
     const exchange = new LeanExchange(this, { ...head, keepAlive: false }, EMPTY)
+    this.#head = undefined
     this.#current = exchange
-    exchange.send(
-      errorReply(
-        exchange,
-        new FanfareError('too_large', `A message has at most ${maxBodyBytes} bytes here.`),
-        true,
-      ),
-    )
+    exchange.send(errorReply(exchange, tooLarge(maxBodyBytes), true))
   }
 
   write(response: Buffer): void {
-    if (this.#output) this.#output.push(response)
-    else this.socket.write(response)
+    if (this.#output) {
+      this.#output.push(response)
+      this.#outputBytes += response.length
+    } else this.socket.write(response)
   }
 
-  /** The current request is answered. */
   answered(exchange: LeanExchange): void {
     if (this.#current !== exchange) return
     this.#current = undefined
     this.#since = this.#host.wheel.now
-    if (exchange.closes) {
-      this.#ended = true
-      this.#input = EMPTY
-    }
-    if (this.#output) return
-    if (this.#ended) this.socket.end()
-    else if (this.#input.length > 0) this.#work()
-    if (this.socket.isPaused()) this.socket.resume()
+    if (exchange.closes) this.#end()
+    // Otherwise the loop over the input goes on by itself.
+    if (!this.#output) this.#goOn()
   }
 
-  /** Gives the socket to an endless answer. */
+  /** The client has taken its answers. */
+  drained(): void {
+    if (!this.#congested) return
+    this.#congested = false
+    this.#since = this.#host.wheel.now
+    if (!this.#current) this.#goOn()
+  }
+
+  #goOn(): void {
+    if (this.#input.length > 0) this.#work()
+    else this.#rest()
+    this.#regulate()
+  }
+
+  /** Closes what is to be closed once nothing is being answered. */
+  #rest(): void {
+    if (this.socket[owner] !== this || this.#current || this.#congested) return
+    if (this.#clientEnded && !this.#ended) {
+      if (this.#isPartial) {
+        const error = new FanfareError('bad_request', 'The request ended before it was whole.')
+        this.socket.write(errorReply(NO_REQUEST, error, true))
+      }
+      this.#end()
+    }
+    if (this.#ended) this.socket.end()
+  }
+
+  /** Reads on only while there is room for what comes. */
+  #regulate(): void {
+    if (this.socket[owner] !== this) return
+    const full = (this.#current || this.#congested) && this.#input.length > MAX_AHEAD
+    if (full) this.socket.pause()
+    else if (this.socket.isPaused()) this.socket.resume()
+  }
+
+  get #isPartial(): boolean {
+    return this.#head !== undefined || this.#input.length > 0
+  }
+
+  /** Nothing more of this client is read. */
+  #end(): void {
+    this.#ended = true
+    this.#since = this.#host.wheel.now
+    this.#input = EMPTY
+    this.#head = undefined
+    this.#body = undefined
+  }
+
   detach(): Socket {
     const { socket } = this
-    if (this.#output) {
-      const output = this.#output
-      this.#output = []
-      for (const bytes of output) socket.write(bytes)
-    }
     this.#letGo()
-    // The socket keeps flowing, so that the client's leaving is noticed; what it says is ignored.
+    // The socket flows, so that the client's leaving is noticed; what it says is ignored.
     socket.on('data', ignore)
     socket.on('end', onStreamEnd)
+    socket.resume()
     return socket
   }
 
   /** Hands the connection over to node:http, with every byte that was not understood here. */
   #release(): void {
     const unread = this.#input
-    const output = this.#output ?? []
-    this.#output = undefined
-    this.#input = EMPTY
-    for (const bytes of output) this.socket.write(bytes)
     this.#letGo()
-    this.#host.takeOver(this.socket, unread)
+    // Nothing can be read by node:http behind the end of what was to be read.
+    if (this.#clientEnded) this.socket.end()
+    else this.#host.takeOver(this.socket, unread)
   }
 
   #letGo(): void {
     const { socket } = this
+    for (const bytes of this.#output ?? []) socket.write(bytes)
+    this.#output = undefined
     this.#host.wheel.remove(this)
     delete socket[owner]
     socket.off('data', onData)
+    socket.off('drain', onDrain)
     socket.off('end', onEnd)
     socket.off('close', onClose)
     socket.off('error', onError)
-    this.#ended = true
-    this.#detached = true
+    this.#end()
   }
 
   /** The client has said all it had to say. */
   clientEnded(): void {
-    const current = this.#current
-    if (current?.leave()) {
-      this.socket.destroy()
-      return
-    }
-    this.#ended = true
-    if (!current) this.socket.end()
+    this.#clientEnded = true
+    this.#forget()
+    this.#rest()
+  }
+
+  /** Lets go of a request that only waits: nobody is there to wait for it. */
+  #forget(): void {
+    if (!this.#current?.leave()) return
+    this.#current = undefined
+    this.#end()
   }
 
   closed(): void {
     this.#host.wheel.remove(this)
-    this.#ended = true
     this.#current?.leave()
     this.#current = undefined
-    this.#input = EMPTY
+    this.#end()
   }
 
   tick(now: number): void {
-    if (this.#current) return
-    const { headersTimeout, keepAliveTimeout, requestTimeout } = this.#host.limits
-    const idle = now - this.#since
-    if (this.#ended) {
-      // A client that does not close after its last answer.
-      if (idle >= headersTimeout) this.socket.destroy()
+    const { headersTimeout, idleTimeout, keepAliveTimeout, requestTimeout } = this.#host.limits
+    const { socket } = this
+    const stalled = this.#progress.stalledFor(socket, now)
+    if (idleTimeout > 0 && stalled >= idleTimeout) {
+      socket.destroy()
       return
     }
-    const partial = this.#head !== undefined || this.#input.length > 0
-    if (!partial) {
-      if (keepAliveTimeout > 0 && idle >= keepAliveTimeout) this.socket.destroySoon()
-    } else if (idle >= (this.#head ? requestTimeout : headersTimeout)) {
-      this.#ended = true
-      this.socket.end(errorReply(NO_REQUEST, new FanfareError('request_timeout'), true))
-    }
+    // Time runs from when the client has its answer.
+    if (socket.writableLength > 0) this.#since = now
+    const idle = now - this.#since
+    if (this.#current) {
+      // A socket that is not read does not show that the client has left either.
+      if (socket.isPaused() && idle >= requestTimeout) socket.destroy()
+    } else if (this.#ended) {
+      // A client that does not close after its last answer.
+      if (idle >= headersTimeout) socket.destroy()
+    } else if (this.#isPartial) {
+      if (idle < requestTimeout && (this.#head || idle < headersTimeout)) return
+      this.#end()
+      socket.end(errorReply(NO_REQUEST, new FanfareError('request_timeout'), true))
+    } else if (keepAliveTimeout > 0 && idle >= keepAliveTimeout) socket.destroySoon()
   }
-}
-
-/** A request on the lean path. */
-class LeanExchange implements Exchange {
-  readonly #connection: LeanConnection
-  readonly #head: RequestHead
-  readonly body: Buffer
-  #waiter: Waiter | undefined
-
-  constructor(connection: LeanConnection, head: RequestHead, body: Buffer) {
-    this.#connection = connection
-    this.#head = head
-    this.body = body
-  }
-
-  get method(): string {
-    return this.#head.method
-  }
-
-  get path(): string {
-    return this.#head.path
-  }
-
-  get query(): string {
-    return this.#head.query
-  }
-
-  get closes(): boolean {
-    return !this.#head.keepAlive
-  }
-
-  get chunked(): boolean {
-    return true
-  }
-
-  get peer(): string {
-    return this.#connection.socket.remoteAddress ?? ''
-  }
-
-  header(name: string): string | undefined {
-    const index = this.#head.names.indexOf(name)
-    return index === -1 ? undefined : this.#head.values[index]
-  }
-
-  send(response: Buffer): void {
-    this.respond(response)
-    this.finish()
-  }
-
-  respond(response: Buffer): void {
-    this.#waiter = undefined
-    this.#connection.write(response)
-  }
-
-  finish(): void {
-    this.#connection.answered(this)
-  }
-
-  hold(waiter: Waiter): void {
-    this.#waiter = waiter
-  }
-
-  stream(head: Buffer): Socket {
-    const socket = this.#connection.detach()
-    socket.write(head)
-    return socket
-  }
-
-  /** The client went away; true when the request was waiting for something. */
-  leave(): boolean {
-    const waiter = this.#waiter
-    this.#waiter = undefined
-    waiter?.left()
-    return waiter !== undefined
-  }
-}
-
-/** For answers to what is not a request yet. */
-const NO_REQUEST = {
-  method: '',
-  path: '',
-  query: '',
-  body: EMPTY,
-  peer: '',
-  header: (): undefined => undefined,
 }
 
 function onData(this: OwnedSocket, bytes: Buffer): void {
   this[owner]?.received(bytes)
+}
+
+function onDrain(this: OwnedSocket): void {
+  this[owner]?.drained()
 }
 
 function onEnd(this: OwnedSocket): void {

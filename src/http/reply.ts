@@ -48,6 +48,19 @@ function wantsJson(request: HttpRequest): boolean {
   return /\bapplication\/(?:[\w.+-]+\+)?json\b/i.test(request.header('accept') ?? '')
 }
 
+/** The head of an answer in words. */
+export const PLAIN: HeaderLines = ['Content-Type: text/plain; charset=utf-8']
+
+/** For answers to what is not a request yet, or none that can be read. */
+export const NO_REQUEST: HttpRequest = {
+  method: '',
+  path: '',
+  query: '',
+  body: Buffer.alloc(0),
+  peer: '',
+  header: () => undefined,
+}
+
 /** An error in words for people, or as JSON for programs that ask for it. */
 export function errorReply(
   request: HttpRequest,
@@ -60,12 +73,7 @@ export function errorReply(
     const body = JSON.stringify({ error: { code: error.code, message: error.message } })
     return reply(error.status, ['Content-Type: application/json', ...headers], `${body}\n`, closes)
   }
-  return reply(
-    error.status,
-    ['Content-Type: text/plain; charset=utf-8', ...headers],
-    errorText(error),
-    closes,
-  )
+  return reply(error.status, [...PLAIN, ...headers], errorText(error), closes)
 }
 
 export function errorText(error: FanfareError): string {

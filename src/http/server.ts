@@ -1,21 +1,35 @@
 import type { IncomingMessage } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
-import type { Wheel } from '../net/wheel.ts'
+import { asFanfareError } from '../model/errors.ts'
+import { Wheel } from '../net/wheel.ts'
 import type { Exchange, Upgrade } from './exchange.ts'
-import { Fallback, NodeRequest } from './fallback.ts'
-import { type HttpLimits, LeanConnection } from './lean.ts'
+import { Fallback } from './fallback.ts'
+import { LeanConnection } from './lean.ts'
+import type { HttpLimits } from './limits.ts'
+import type { NodeConnection } from './node-connection.ts'
+import { NodeRequest } from './node-exchange.ts'
+import { errorReply } from './reply.ts'
 
 export interface HttpServerOptions {
-  readonly wheel: Wheel
   readonly limits: HttpLimits
   /** Open connections at most; further ones are closed at once. */
   readonly maxConnections: number
   /** False sends everything over node:http: for tests, which run over both paths. */
   readonly lean?: boolean
+  /** Answers, now or later. What it throws is answered for it, and reported. */
   handle(exchange: Exchange): void
   upgrade(upgrade: Upgrade): void
+  /** Hears of what a handler threw that was nobody's mistake but ours. */
+  onError(error: unknown): void
 }
+
+/** How often requests and answers that take too long are looked for, in ms, at most and at least. */
+const MOST_BETWEEN_LOOKS = 5_000
+const LEAST_BETWEEN_LOOKS = 50
+
+/** JSON spells a body's bytes with up to twice as many, mostly; and there are other keys. */
+const FRAME_OVERHEAD = 64 * 2 ** 10
 
 /** The main port: the lean path first, node:http for all that it leaves alone. */
 export class HttpServer {
@@ -24,21 +38,25 @@ export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #listener: Server
   readonly #fallback: Fallback
-  readonly #sockets = new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-  })
+  readonly #sockets: WebSocketServer
   readonly #open = new Set<Socket>()
 
   constructor(options: HttpServerOptions) {
+    const { limits } = options
     this.#options = options
-    this.wheel = options.wheel
-    this.limits = options.limits
+    this.limits = limits
+    this.wheel = new Wheel(lookInterval(limits))
+    this.#sockets = new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: 2 * limits.maxBodyBytes + FRAME_OVERHEAD,
+    })
     this.#fallback = new Fallback({
-      limits: options.limits,
-      handle: (exchange) => options.handle(exchange),
-      upgrade: (request, socket, head) => this.#upgrade(request, socket, head),
+      limits,
+      wheel: this.wheel,
+      handle: (exchange) => this.handle(exchange),
+      upgrade: (request, head, connection) => this.#upgrade(request, head, connection),
     })
     this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#accept(socket),
@@ -54,6 +72,9 @@ export class HttpServer {
         { port, ...(address === '' ? {} : { host: address }), backlog: 4096 },
         () => {
           this.#listener.off('error', reject)
+          // A connection that could not be accepted, say for want of file descriptors.
+          this.#listener.on('error', (error) => this.#options.onError(error))
+          this.wheel.start()
           resolve()
         },
       )
@@ -66,6 +87,7 @@ export class HttpServer {
     const closed = new Promise<void>((resolve) => {
       this.#listener.close(() => resolve())
     })
+    this.wheel.stop()
     this.#fallback.close()
     for (const socket of this.#open) socket.destroy()
     await closed
@@ -76,7 +98,17 @@ export class HttpServer {
   }
 
   handle(exchange: Exchange): void {
-    this.#options.handle(exchange)
+    try {
+      this.#options.handle(exchange)
+    } catch (error) {
+      this.#report(error)
+      exchange.abort(errorReply(exchange, error, exchange.closes))
+    }
+  }
+
+  /** A client's own mistake is answered, and nothing more. */
+  #report(error: unknown): void {
+    if (asFanfareError(error) !== error) this.#options.onError(error)
   }
 
   takeOver(socket: Socket, unread: Buffer): void {
@@ -90,20 +122,37 @@ export class HttpServer {
     else LeanConnection.serve(this, socket)
   }
 
-  #upgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
-    socket.on('error', () => {})
+  #upgrade(request: IncomingMessage, head: Buffer, connection: NodeConnection): void {
+    const { socket } = request
+    let answered = false
     const upgrade = new NodeUpgrade(
       request,
       (accepted) => {
+        answered = true
+        connection.letGo()
         this.#sockets.handleUpgrade(request, socket, head, (webSocket) =>
           accepted(webSocket, socket),
         )
       },
-      (response) => socket.end(response),
+      (response) => {
+        answered = true
+        connection.end(response)
+      },
     )
-    if (request.headers.upgrade?.toLowerCase() === 'websocket') this.#options.upgrade(upgrade)
-    else upgrade.refuse(Buffer.from('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n'))
+    try {
+      this.#options.upgrade(upgrade)
+    } catch (error) {
+      this.#report(error)
+      if (answered) socket.destroy()
+      else connection.end(errorReply(upgrade, error, true))
+    }
   }
+}
+
+function lookInterval({ headersTimeout, requestTimeout, ...limits }: HttpLimits): number {
+  const times = [headersTimeout, requestTimeout, limits.keepAliveTimeout, limits.idleTimeout]
+  const soonest = Math.min(MOST_BETWEEN_LOOKS, ...times.filter((time) => time > 0))
+  return Math.max(LEAST_BETWEEN_LOOKS, soonest)
 }
 
 class NodeUpgrade extends NodeRequest implements Upgrade {

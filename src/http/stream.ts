@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { EndReason, Sink, Subscription } from '../hub/contract.ts'
+import { Progress } from '../net/progress.ts'
 import type { Wheel, WheelItem } from '../net/wheel.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -25,14 +26,12 @@ export class StreamConnection implements Sink, WheelItem {
   readonly #socket: OwnedSocket
   readonly #options: StreamOptions
   #subscription: Subscription | undefined
-  /** Bytes that had left the socket when it last moved, and when that was seen (ms). */
-  #moved = 0
-  #movedAt = 0
+  readonly #progress: Progress
 
   constructor(socket: Socket, options: StreamOptions) {
     this.#socket = socket
     this.#options = options
-    this.#movedAt = options.wheel.now
+    this.#progress = new Progress(options.wheel.now)
     this.#socket[owner] = this
     socket.on('close', closed)
     socket.on('error', ignore)
@@ -54,10 +53,12 @@ export class StreamConnection implements Sink, WheelItem {
   }
 
   write(bytes: Buffer): void {
-    this.#socket.write(bytes)
+    // Behind an end, a write would break off what is still unsent.
+    if (!this.#socket.writableEnded) this.#socket.write(bytes)
   }
 
   whenSent(then: () => void): void {
+    if (this.#socket.writableEnded) return
     // Behind everything that was written before, in the order of the socket.
     this.#socket.write(NOTHING, (error) => {
       if (!error) then()
@@ -75,22 +76,11 @@ export class StreamConnection implements Sink, WheelItem {
   }
 
   tick(now: number): void {
-    const { unsent } = this
-    const left = this.#socket.bytesWritten - unsent
-    if (unsent === 0 || left !== this.#moved) {
-      this.#moved = left
-      this.#movedAt = now
-    } else if (this.#isIdle(now)) {
-      this.#socket.destroy()
-      return
-    }
+    const { idleTimeout, heartbeat } = this.#options
+    const stalled = this.#progress.stalledFor(this.#socket, now)
+    if (idleTimeout > 0 && stalled >= idleTimeout) this.#socket.destroy()
     // With bytes still unsent a heartbeat would only wait behind them.
-    if (unsent === 0 && this.#options.heartbeat) this.#socket.write(this.#options.heartbeat)
-  }
-
-  #isIdle(now: number): boolean {
-    const { idleTimeout } = this.#options
-    return idleTimeout > 0 && now - this.#movedAt >= idleTimeout
+    else if (heartbeat && this.unsent === 0) this.write(heartbeat)
   }
 
   closed(): void {

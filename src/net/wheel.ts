@@ -72,8 +72,9 @@ export class Wheel {
   turn(): void {
     this.now = performance.now()
     this.#at = (this.#at + 1) % this.#buckets.length
-    const bucket = this.#buckets[this.#at] as WheelItem[]
-    // From the end: removing an item moves the last one, already visited, into its place.
-    for (let index = bucket.length - 1; index >= 0; index--) bucket[index]?.tick(this.now)
+    // A copy: whoever is visited may take itself or others off, which moves the rest about.
+    for (const item of [...(this.#buckets[this.#at] as WheelItem[])]) {
+      if (item.wheelBucket === this.#at) item.tick(this.now)
+    }
   }
 }

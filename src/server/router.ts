@@ -21,17 +21,12 @@ export class Router {
   }
 
   handle(exchange: Exchange): void {
-    try {
-      for (const { location, handlers } of this.#places) {
-        const id = idIn(location, exchange.path)
-        if (id === undefined) continue
-        for (const handler of handlers) if (handler.handle?.(exchange, id)) return
-      }
-      exchange.send(errorReply(exchange, new FanfareError('unknown_location'), exchange.closes))
-    } catch (error) {
-      exchange.send(errorReply(exchange, error, exchange.closes))
-      throw error
+    for (const { location, handlers } of this.#places) {
+      const id = idIn(location, exchange.path)
+      if (id === undefined) continue
+      for (const handler of handlers) if (handler.handle?.(exchange, id)) return
     }
+    exchange.send(errorReply(exchange, new FanfareError('unknown_location'), exchange.closes))
   }
 
   upgrade(upgrade: Upgrade): void {

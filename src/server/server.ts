@@ -85,7 +85,7 @@ export class FanfareServer {
     }
     const router = new Router(DOORS, context)
     const http = new HttpServer({
-      wheel,
+      onError,
       limits,
       maxConnections: limits.maxConnections,
       ...(options.lean === undefined ? {} : { lean: options.lean }),

@@ -1,0 +1,102 @@
+import type { Socket } from 'node:net'
+import type { Exchange, Waiter } from './exchange.ts'
+import type { RequestHead } from './head.ts'
+
+/** What an exchange needs of its connection. */
+export interface LeanAnswers {
+  readonly socket: Socket
+  write(response: Buffer): void
+  /** This exchange is over: on to the next request. */
+  answered(exchange: LeanExchange): void
+  /** Gives the socket to an endless answer. */
+  detach(): Socket
+}
+
+/** A request on the lean path. */
+export class LeanExchange implements Exchange {
+  readonly #connection: LeanAnswers
+  readonly #head: RequestHead
+  readonly body: Buffer
+  #waiter: Waiter | undefined
+  /** `over`: answered, or there is nobody left to answer. */
+  #state: 'open' | 'streaming' | 'over' = 'open'
+
+  constructor(connection: LeanAnswers, head: RequestHead, body: Buffer) {
+    this.#connection = connection
+    this.#head = head
+    this.body = body
+  }
+
+  get method(): string {
+    return this.#head.method
+  }
+
+  get path(): string {
+    return this.#head.path
+  }
+
+  get query(): string {
+    return this.#head.query
+  }
+
+  get closes(): boolean {
+    return !this.#head.keepAlive
+  }
+
+  get chunked(): boolean {
+    return true
+  }
+
+  get peer(): string {
+    return this.#connection.socket.remoteAddress ?? ''
+  }
+
+  header(name: string): string | undefined {
+    const index = this.#head.names.indexOf(name)
+    return index === -1 ? undefined : this.#head.values[index]
+  }
+
+  send(response: Buffer): void {
+    this.respond(response)
+    this.finish()
+  }
+
+  respond(response: Buffer): void {
+    // A second answer would be taken for that to the next request.
+    if (this.#state !== 'open') return
+    this.#state = 'over'
+    this.#waiter = undefined
+    this.#connection.write(response)
+  }
+
+  finish(): void {
+    this.#connection.answered(this)
+  }
+
+  hold(waiter: Waiter): void {
+    if (this.#state === 'open') this.#waiter = waiter
+  }
+
+  stream(head: Buffer): Socket {
+    this.#state = 'streaming'
+    this.#waiter = undefined
+    const socket = this.#connection.detach()
+    socket.write(head)
+    return socket
+  }
+
+  abort(response: Buffer): void {
+    if (this.#state === 'streaming') this.#connection.socket.destroy()
+    else this.send(response)
+  }
+
+  /** The client went away; true when the request was waiting for something. */
+  leave(): boolean {
+    const waiter = this.#waiter
+    if (!waiter) return false
+    this.#state = 'over'
+    this.#waiter = undefined
+    waiter.left()
+    return true
+  }
+}
