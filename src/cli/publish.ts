@@ -1,25 +1,28 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createInterface } from 'node:readline'
 import { Backoff } from '../client/backoff.ts'
-import { reasonOf } from '../client/source.ts'
+import { readSome, send, shown } from '../client/http.ts'
+import { parseJson, reasonOf } from '../client/source.ts'
 import type { PublishFlags } from './flags.ts'
+import { LineBatches } from './line-batches.ts'
+import { printable } from './printable.ts'
 import { targetUrl, UsageError } from './target.ts'
 
 /** Attempts at one request while no answer comes. */
 const ATTEMPTS = 4
-/** Lines that go in one request. */
-const LINES_A_REQUEST = 500
 
 interface Outgoing {
   readonly body: Buffer | string
   readonly type: string
-  readonly key: string
+  /** Left out where the messages in it have their own. */
+  readonly key?: string
 }
 
 interface Answer {
   readonly id: string
-  readonly subscribers: number
+  /** For people: how many were listening, where the server says. */
+  readonly heard: string
 }
 
 /**
@@ -36,88 +39,95 @@ export async function publish(
     if (!/^https?:$/.test(url.protocol)) {
       throw new UsageError(`cannot publish to ${url.protocol} URLs; http: and https: can`)
     }
+    if (flags.lines && message !== undefined) {
+      throw new UsageError('--lines reads standard input; leave the message out')
+    }
     if (flags.lines) await publishLines(url, flags)
     else {
       const body = message === undefined ? await standardInput() : Buffer.from(message)
       const type = flags.type ?? guessType(body)
-      const { id, subscribers } = await post(
-        url,
-        { body, type, key: flags.key ?? randomUUID() },
-        flags,
-      )
-      console.log(`${id}  ${subscribers} listening`)
+      const { id, heard } = await post(url, { body, type, key: flags.key ?? randomUUID() }, flags)
+      console.log(`${id}${heard}`)
     }
     return 0
   } catch (error) {
     if (!(error instanceof UsageError)) throw error
-    console.error(`fanfare: ${error.message}`)
+    console.error(`fanfare: ${printable(error.message)}`)
     return 1
   }
 }
 
+/**
+ * Each line has a key by its number, so that the whole run can be repeated however its lines were
+ * put together into requests.
+ */
 async function publishLines(url: URL, flags: PublishFlags): Promise<void> {
   const key = flags.key ?? randomUUID()
-  let lines: string[] = []
+  const type = flags.type === undefined ? {} : { type: flags.type }
   let count = 0
   let last: Answer | undefined
-  const send = async (): Promise<void> => {
-    if (lines.length === 0) return
-    const type = flags.type === undefined ? {} : { type: flags.type }
-    const body = lines.map((text) => JSON.stringify({ body: text, ...type })).join('\n')
-    last = await post(url, { body, type: 'application/x-ndjson', key: `${key}-${count}` }, flags)
+  for await (const lines of new LineBatches(process.stdin)) {
+    const messages = lines.map((body, n) =>
+      JSON.stringify({ body, ...type, key: `${key}-${count + n}` }),
+    )
+    const body = messages.join('\n')
+    last = await post(url, { body, type: 'application/x-ndjson' }, flags)
     count += lines.length
-    lines = []
     if (process.stderr.isTTY) process.stderr.write(`\r${count} published`)
   }
-  for await (const line of createInterface({ input: process.stdin })) {
-    lines.push(line)
-    if (lines.length === LINES_A_REQUEST) await send()
-  }
-  await send()
   if (process.stderr.isTTY) process.stderr.write('\n')
   if (!last) throw new UsageError('standard input had no line to publish')
-  console.log(`${last.id}  ${last.subscribers} listening, ${count} published`)
+  console.log(`${last.id}${last.heard}, ${count} published`)
 }
 
 /** Sends one request until there is an answer; its key makes that safe. */
 async function post(url: URL, outgoing: Outgoing, flags: PublishFlags): Promise<Answer> {
   const backoff = new Backoff(200)
+  const headers = headersOf(outgoing, flags)
+  const body = Buffer.from(outgoing.body)
   for (let attempt = 1; ; attempt++) {
     try {
-      const response = await fetch(url, {
-        method: 'POST',
-        body: new Uint8Array(Buffer.from(outgoing.body)),
-        headers: {
-          'content-type': outgoing.type,
-          'idempotency-key': outgoing.key,
-          accept: 'application/json',
-          ...(flags.ttl === undefined ? {} : { ttl: flags.ttl }),
-        },
-      })
-      const text = await response.text()
-      if (response.ok) {
-        const { subscribers } = JSON.parse(text) as { subscribers: number }
-        return { id: response.headers.get('fanfare-id') ?? '?', subscribers }
-      }
-      if (response.status < 500 || attempt === ATTEMPTS) {
-        throw new UsageError(`${url.href} answered ${response.status}: ${errorMessage(text)}`)
+      const response = await send(url, { method: 'POST', headers, body })
+      const { statusCode = 0 } = response
+      const text = await readSome(response)
+      if (statusCode >= 200 && statusCode < 300) return answerOf(response, text)
+      if (statusCode < 500 || attempt === ATTEMPTS) {
+        throw new UsageError(`${shown(url)} answered ${statusCode}: ${errorMessage(text)}`)
       }
     } catch (error) {
       if (error instanceof UsageError) throw error
       if (attempt === ATTEMPTS) {
-        throw new UsageError(`${url.href} cannot be reached: ${reasonOf(error)}`)
+        throw new UsageError(`${shown(url)} cannot be reached: ${reasonOf(error)}`)
       }
     }
     await sleep(backoff.next())
   }
 }
 
-function errorMessage(text: string): string {
-  try {
-    return (JSON.parse(text) as { error: { message: string } }).error.message
-  } catch {
-    return text.trim().slice(0, 500)
+function answerOf({ headers }: IncomingMessage, text: string): Answer {
+  const { subscribers } = (parseJson(text) ?? {}) as { subscribers?: unknown }
+  const heard = typeof subscribers === 'number' ? `  ${subscribers} listening` : ''
+  // Other servers give no id.
+  return { id: String(headers['fanfare-id'] ?? 'published'), heard }
+}
+
+/** @throws UsageError for an option that cannot be a header */
+function headersOf({ type, key }: Outgoing, { ttl }: PublishFlags): Record<string, string> {
+  const headers: Record<string, string> = { accept: 'application/json' }
+  const options = { type: ['content-type', type], key: ['idempotency-key', key], ttl: ['ttl', ttl] }
+  for (const [option, [name = '', value]] of Object.entries(options)) {
+    if (value === undefined) continue
+    if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)) {
+      throw new UsageError(`--${option} takes printable ASCII characters`)
+    }
+    headers[name] = value
   }
+  return headers
+}
+
+function errorMessage(text: string): string {
+  const { error } = (parseJson(text) ?? {}) as { error?: { message?: unknown } }
+  return typeof error?.message === 'string' ? error.message : text.trim().slice(0, 500)
 }
 
 async function standardInput(): Promise<Buffer> {
@@ -131,13 +141,6 @@ async function standardInput(): Promise<Buffer> {
 function guessType(body: Buffer): string {
   const text = body.toString('utf8')
   if (!Buffer.from(text).equals(body)) return 'application/octet-stream'
-  if (/^\s*[[{]/.test(text)) {
-    try {
-      JSON.parse(text)
-      return 'application/json'
-    } catch {
-      // Text that only begins like JSON.
-    }
-  }
+  if (/^\s*[[{]/.test(text) && parseJson(text) !== undefined) return 'application/json'
   return 'text/plain; charset=utf-8'
 }

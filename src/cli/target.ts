@@ -1,4 +1,4 @@
-import { channelFromText, channelPath } from '../model/channel.ts'
+import { channelFromText, type ChannelName, channelPath } from '../model/channel.ts'
 
 /** A mistake in what the user typed: shown without a stack. */
 export class UsageError extends Error {}
@@ -16,12 +16,31 @@ function isUrl(text: string): boolean {
  */
 export function targetUrl(target: string, server: string, location: string): URL {
   if (isUrl(target)) return parse(target)
-  const base = parse(server)
-  if (target === '/' && location === 'events') return new URL(`/${location}/?channel=%2F`, base)
+  const url = parse(server)
+  const slash = url.pathname.endsWith('/') ? '' : '/'
+  const base = `${url.pathname}${slash}${location}/`
+  url.hash = ''
+  url.search = ''
+  if (target === '/' && location === 'events') {
+    url.pathname = base
+    url.searchParams.set('channel', '/')
+    return url
+  }
   const channel = channelFromText(target)
   if (channel === undefined) throw new UsageError('a channel has 1 to 512 bytes')
-  const slash = base.pathname.endsWith('/') ? '' : '/'
-  return new URL(`${base.pathname}${slash}${location}/${channelPath(channel)}`, base)
+  url.pathname = base + pathOf(channel)
+  return url
+}
+
+/**
+ * A name as the rest of a path. The server takes one leading `/` off, and URLs lose `.` and `..`
+ * between slashes: names with those are given with an escaped slash before each part.
+ */
+function pathOf(channel: ChannelName): string {
+  const path = channelPath(channel)
+  const parts = path.split('/')
+  if (parts[0] !== '' && !parts.includes('.') && !parts.includes('..')) return path
+  return parts.map((part) => `%2F${part}`).join('')
 }
 
 function parse(text: string): URL {

@@ -2,6 +2,7 @@ import pc from 'picocolors'
 import { follow } from '../client/follow.ts'
 import { type Received, RefusedError } from '../client/source.ts'
 import type { WatchFlags } from './flags.ts'
+import { printable } from './printable.ts'
 import { targetUrl, UsageError } from './target.ts'
 
 /**
@@ -20,7 +21,7 @@ export async function watch(target: string, flags: WatchFlags): Promise<number> 
     return 0
   } catch (error) {
     if (!(error instanceof UsageError) && !(error instanceof RefusedError)) throw error
-    console.error(`fanfare: ${error.message}`)
+    console.error(`fanfare: ${printable(error.message)}`)
     return 1
   }
 }
@@ -33,16 +34,18 @@ async function show(url: URL, flags: WatchFlags, stop: AbortController): Promise
     ...(flags.since === undefined ? {} : { since: flags.since }),
     ...(last === undefined ? {} : { last }),
   }
+  const { dim, yellow } = palette(process.stderr)
   for await (const event of follow(url, options)) {
     if (event.kind === 'message') {
-      console.log(flags.json ? event.json : line(event))
+      console.log(flags.json ? safeJson(event.json) : line(event))
       if (--left <= 0) stop.abort()
     } else if (event.kind === 'gap') {
-      console.error(pc.yellow(`some messages between ${event.from} and ${event.to} are gone`))
-      if (flags.json) console.log(JSON.stringify({ gap: { from: event.from, to: event.to } }))
+      const { from, to } = event
+      console.error(yellow(printable(`some messages between ${from} and ${to} are gone`)))
+      if (flags.json) console.log(safeJson(JSON.stringify({ gap: { from, to } })))
     } else if (process.stderr.isTTY || event.kind === 'lost') {
       const what = event.kind === 'connected' ? 'listening to' : 'connection lost:'
-      console.error(pc.dim(`${what} ${event.detail}`))
+      console.error(dim(printable(`${what} ${event.detail}`)))
     }
     if (stop.signal.aborted) return
   }
@@ -50,20 +53,26 @@ async function show(url: URL, flags: WatchFlags, stop: AbortController): Promise
 
 /** Time, channel, and the body on the rest of the line. */
 function line(message: Received): string {
+  const { dim, cyan } = palette(process.stdout)
   const time = new Date(message.time ?? Date.now()).toTimeString().slice(0, 8)
-  const body =
-    message.encoding === 'base64'
-      ? pc.dim(
-          `${Math.floor((message.body.length * 3) / 4)} bytes, not text: ${message.body.slice(0, 60)}`,
-        )
-      : printable(message.body)
-  return `${pc.dim(time)} ${pc.cyan(printable(message.channel))} ${body}`
+  const channel = cyan(printable(message.channel).replace(/\s+/g, ' '))
+  const body = printable(message.body)
+  if (message.encoding !== 'base64') return `${dim(time)} ${channel} ${body}`
+  const bytes = Buffer.byteLength(message.body, 'base64')
+  return `${dim(time)} ${channel} ${dim(`${bytes} bytes, not text: ${body.slice(0, 60)}`)}`
 }
 
-/** What a message may do to a terminal: show text and break lines, no more. */
-function printable(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-  return text.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '\u{fffd}')
+/** Colours where a person looks: picocolors by itself would also colour a file that CI writes. */
+function palette(stream: { readonly isTTY?: boolean }): ReturnType<typeof pc.createColors> {
+  // `isTTY` is undefined where it is no terminal, and that would mean the default.
+  return pc.createColors(stream.isTTY === true && pc.isColorSupported)
+}
+
+/** The same JSON on one line, with the control characters escaped that JSON would allow. */
+function safeJson(json: string): string {
+  return json
+    .replace(/[\r\n]+/g, ' ')
+    .replace(/[\u007f-\u009f]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 function wholeNumber(text: string | undefined, option: string): number | undefined {

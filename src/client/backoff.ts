@@ -1,5 +1,7 @@
 /** The longest wait between two attempts, in ms. */
 const LONGEST = 30_000
+/** The longest that a server may ask for, in ms. */
+const LONGEST_ASKED = 3_600_000
 
 /**
  * How long to wait before each further attempt: doubling, with a random part so that the clients of a
@@ -20,7 +22,8 @@ export class Backoff {
   next(least = 0): number {
     const wait = Math.min(this.#first * 2 ** this.#attempts, LONGEST)
     this.#attempts++
-    return Math.max(least, wait / 2 + (wait / 2) * this.#random())
+    const asked = Math.min(least, LONGEST_ASKED)
+    return Math.max(wait / 2, asked) + (Math.max(wait, asked) / 2) * this.#random()
   }
 
   /** After an attempt that worked. */

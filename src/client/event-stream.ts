@@ -1,3 +1,5 @@
+import { RefusedError } from './source.ts'
+
 /** One event as the HTML standard has it (section 9.2.6). */
 export interface StreamEvent {
   readonly type: string
@@ -6,8 +8,10 @@ export interface StreamEvent {
   readonly id: string
 }
 
-/** A line longer than this is not an event stream: 16 Mi characters. */
-const MAX_LINE = 2 ** 24
+/** An event longer than this is none: 256 Mi characters. */
+const MAX_EVENT = 2 ** 28
+
+const BYTE_ORDER_MARK = '\u{feff}'
 
 /** Reads a stream of text, in whatever pieces it comes, as server-sent events. */
 export class EventStreamParser {
@@ -15,51 +19,82 @@ export class EventStreamParser {
   lastId = ''
   /** The server's wish for the time before a reconnect, in ms. */
   retry: number | undefined
-  #rest = ''
+  readonly #max: number
+  /** The line that is still arriving, in the pieces it came in. */
+  #line: string[] = []
   #skipLf = false
   #type = ''
   #data: string[] = []
   #id: string | undefined
+  /** Characters of the event that is still arriving. */
+  #length = 0
+  #begun = false
+
+  /** @param max characters an event may have */
+  constructor(max = MAX_EVENT) {
+    this.#max = max
+  }
 
   /**
    * @returns the events that are complete with this piece
-   * @throws Error when a line grows beyond any event
+   * @throws RefusedError when an event grows beyond the bound: it would at the next attempt, too
    */
   push(piece: string): StreamEvent[] {
     const events: StreamEvent[] = []
-    let text = this.#rest + piece
-    if (this.#skipLf && text.startsWith('\n')) text = text.slice(1)
-    if (text.length > 0) this.#skipLf = false
-    let from = 0
+    if (piece === '') return events
+    // CR LF is one line end, also when the LF comes with the next piece.
+    let from = this.#skipLf && piece.startsWith('\n') ? 1 : 0
+    if (!this.#begun && piece.startsWith(BYTE_ORDER_MARK)) from = 1
+    this.#begun = true
+    this.#skipLf = false
+    let cr = piece.indexOf('\r')
     for (;;) {
-      const end = lineEnd(text, from)
+      const lf = piece.indexOf('\n', from)
+      // Looked for once for each that there is: most streams have none.
+      if (cr !== -1 && cr < from) cr = piece.indexOf('\r', from)
+      const end = cr === -1 || (lf !== -1 && lf < cr) ? lf : cr
       if (end === -1) break
-      this.#line(text.slice(from, end), events)
+      this.#takeLine(piece.slice(from, end), events)
       from = end + 1
-      if (text[end] !== '\r') continue
-      // CR LF is one line end, also when the LF comes with the next piece.
-      if (from === text.length) this.#skipLf = true
-      else if (text[from] === '\n') from++
+      if (end !== cr) continue
+      if (from === piece.length) this.#skipLf = true
+      else if (piece[from] === '\n') from++
     }
-    this.#rest = text.slice(from)
-    if (this.#rest.length > MAX_LINE) throw new Error('this is not an event stream')
+    if (from < piece.length) this.#line.push(piece.slice(from))
+    this.#count(piece.length - from)
     return events
   }
 
-  #line(line: string, events: StreamEvent[]): void {
-    if (line === '') {
-      if (this.#id !== undefined) this.lastId = this.#id
-      if (this.#data.length > 0) {
-        events.push({
-          type: this.#type || 'message',
-          data: this.#data.join('\n'),
-          id: this.lastId,
-        })
-      }
-      this.#type = ''
-      this.#data = []
-      return
+  #count(characters: number): void {
+    this.#length += characters
+    if (this.#length > this.#max) {
+      throw new RefusedError(`an event has more than ${this.#max} characters`)
     }
+  }
+
+  #takeLine(end: string, events: StreamEvent[]): void {
+    this.#count(end.length)
+    let line = end
+    if (this.#line.length > 0) {
+      this.#line.push(end)
+      line = this.#line.join('')
+      this.#line = []
+    }
+    if (line === '') this.#dispatch(events)
+    else this.#field(line)
+  }
+
+  #dispatch(events: StreamEvent[]): void {
+    if (this.#id !== undefined) this.lastId = this.#id
+    if (this.#data.length > 0) {
+      events.push({ type: this.#type || 'message', data: this.#data.join('\n'), id: this.lastId })
+    }
+    this.#type = ''
+    this.#data = []
+    this.#length = 0
+  }
+
+  #field(line: string): void {
     const colon = line.indexOf(':')
     const field = colon === -1 ? line : line.slice(0, colon)
     const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '')
@@ -68,10 +103,4 @@ export class EventStreamParser {
     else if (field === 'id' && !value.includes('\0')) this.#id = value
     else if (field === 'retry' && /^\d+$/.test(value)) this.retry = Number(value)
   }
-}
-
-function lineEnd(text: string, from: number): number {
-  const lf = text.indexOf('\n', from)
-  const cr = text.indexOf('\r', from)
-  return cr === -1 ? lf : lf === -1 ? cr : Math.min(cr, lf)
 }

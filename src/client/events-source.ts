@@ -1,5 +1,15 @@
 import { EventStreamParser } from './event-stream.ts'
-import { type Followed, fromEnvelope, RefusedError, type Source } from './source.ts'
+import { readSome, send, shown } from './http.ts'
+import {
+  type Followed,
+  fromEnvelope,
+  fromGap,
+  parseJson,
+  refusalOf,
+  RefusedError,
+  SILENCE,
+  type Source,
+} from './source.ts'
 
 /** One connection to a server-sent events location, with the JSON envelope where it is offered. */
 export const eventsSource: Source = async function* (url, cursor, { since, last, signal }) {
@@ -9,28 +19,30 @@ export const eventsSource: Source = async function* (url, cursor, { since, last,
     if (since !== undefined) target.searchParams.set('since', since)
     if (last !== undefined) target.searchParams.set('last', String(last))
   }
-  const response = await fetch(target, {
+  const response = await send(target, {
+    method: 'GET',
     headers: {
       accept: 'text/event-stream',
       ...(cursor.id === undefined ? {} : { 'last-event-id': cursor.id }),
     },
     signal,
   })
-  const type = response.headers.get('content-type') ?? ''
-  if (!response.ok || response.status === 204 || !response.body) {
-    const text = (await response.text()).trim()
-    const detail = text || `the server answered ${response.status} ${response.statusText}`
-    throw response.status >= 500 ? new Error(detail) : new RefusedError(detail)
+  const { statusCode = 0, statusMessage = '', headers } = response
+  response.setEncoding('utf8')
+  if (statusCode !== 200) {
+    throw refusalOf(statusCode, statusMessage, await readSome(response))
   }
-  if (!type.startsWith('text/event-stream')) {
-    await response.body.cancel()
-    throw new RefusedError(`${target.href} is not an event stream but ${type || 'of unknown type'}`)
+  const type = headers['content-type'] ?? 'of unknown type'
+  if (!/^\s*text\/event-stream\s*(?:;|$)/i.test(type)) {
+    response.destroy()
+    throw new RefusedError(`${shown(target)} is not an event stream but ${type}`)
   }
-  yield { kind: 'connected', detail: url.href }
+  response.setTimeout(SILENCE)
+  yield { kind: 'connected', detail: shown(url) }
   const parser = new EventStreamParser()
   parser.lastId = cursor.id ?? ''
-  const channel = decodeURIComponent(url.pathname.split('/').slice(2).join('/'))
-  for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
+  const channel = channelIn(url)
+  for await (const piece of response as AsyncIterable<string>) {
     for (const event of parser.push(piece)) {
       // A consumer that stops in the middle of a piece has seen this far and no further.
       if (event.id !== '') cursor.id = event.id
@@ -42,11 +54,20 @@ export const eventsSource: Source = async function* (url, cursor, { since, last,
 }
 
 function followed(type: string, data: string, id: string, channel: string): Followed {
-  if (type === 'gap') {
-    const { from, to } = JSON.parse(data) as { from: string; to: string }
-    return { kind: 'gap', from, to }
-  }
+  const gap = type === 'gap' ? fromGap(parseJson(data)) : undefined
+  if (gap) return gap
   // Servers that know no envelope send the body itself.
   const json = JSON.stringify({ id, channel, body: data })
   return fromEnvelope(data) ?? { kind: 'message', id, channel, body: data, json }
+}
+
+/** What a URL behind its location names, for servers that do not say it themselves. */
+function channelIn(url: URL): string {
+  const name = url.pathname.split('/').slice(2).join('/')
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    // Not UTF-8: it stays percent-encoded.
+    return name
+  }
 }

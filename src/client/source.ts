@@ -48,28 +48,55 @@ export interface Cursor {
   retry: number
 }
 
+/**
+ * A connection on which nothing comes for this long is dead, in ms: longer than the longest heartbeat
+ * that a server can be told to have.
+ */
+export const SILENCE = 330_000
+
+/** Characters of a server's answer that are shown. */
+const MAX_REASON = 500
+
 /** The server said no, and would say it again: trying once more is of no use. */
 export class RefusedError extends Error {}
+
+/** What a server said of an answer that is no stream, in words for people. */
+export function refusalOf(status: number, statusText: string, body: string): Error {
+  const detail = body.trim().slice(0, MAX_REASON) || `the server answered ${status} ${statusText}`
+  return status >= 500 ? new Error(detail) : new RefusedError(detail)
+}
+
+/** A gap as servers tell it; undefined when the value is something else. */
+export function fromGap(value: unknown): Missed | undefined {
+  const { from, to } = (value ?? {}) as Record<string, unknown>
+  return typeof from === 'string' && typeof to === 'string' ? { kind: 'gap', from, to } : undefined
+}
+
+/** JSON text as a value; undefined when it is none. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
 
 /** What went wrong with a connection, in few words. */
 export function reasonOf(error: unknown): string {
   const { cause } = error as { cause?: unknown }
   const { code, message } = (cause ?? error) as NodeJS.ErrnoException
   if (code === 'ECONNREFUSED') return 'nothing listens there'
+  if (code === 'ECONNRESET') return 'the server closed the connection'
   return message || code || String(error)
 }
 
 /** A message from its envelope; undefined when the text is something else. */
 export function fromEnvelope(json: string): Received | undefined {
-  try {
-    const value: unknown = JSON.parse(json)
-    if (typeof value !== 'object' || value === null) return undefined
-    const { id, channel, body } = value as Record<string, unknown>
-    if (typeof id !== 'string' || typeof channel !== 'string' || typeof body !== 'string') {
-      return undefined
-    }
-    return { ...(value as Received), kind: 'message', json }
-  } catch {
+  const value = parseJson(json)
+  if (typeof value !== 'object' || value === null) return undefined
+  const { id, channel, body } = value as Record<string, unknown>
+  if (typeof id !== 'string' || typeof channel !== 'string' || typeof body !== 'string') {
     return undefined
   }
+  return { ...(value as Received), kind: 'message', json }
 }

@@ -1,4 +1,3 @@
-import { headerSafe } from '../../http/reply.ts'
 import type { Encoder, Gap } from '../../hub/contract.ts'
 import { envelopeOf } from '../../model/envelope.ts'
 import { formatId, type MessageId } from '../../model/id.ts'
@@ -13,6 +12,16 @@ const DATA = Buffer.from('data: ')
 const END = Buffer.from('\n\n')
 const CRLF = Buffer.from('\r\n')
 
+/** What streams may differ in. */
+export interface EventsForm {
+  /** Whether data is the JSON envelope instead of the body. */
+  readonly json: boolean
+  /** Whether the answer is chunked; HTTP/1.0 clients get it bare. */
+  readonly chunked: boolean
+  /** Whether it follows one channel, and no subtree. */
+  readonly single: boolean
+}
+
 /**
  * Server-sent events (HTML standard, section 9.2). All messages of a batch become one chunk.
  */
@@ -21,27 +30,32 @@ export class EventsEncoder implements Encoder {
   readonly tellsGaps = true
   readonly #json: boolean
   readonly #chunked: boolean
+  readonly #single: boolean
 
-  /**
-   * @param json whether data is the JSON envelope instead of the body
-   * @param chunked whether the answer is chunked; HTTP/1.0 clients get it bare
-   */
-  constructor(json: boolean, chunked: boolean) {
+  constructor({ json, chunked, single }: EventsForm) {
     this.#json = json
     this.#chunked = chunked
-    this.key = `events ${json} ${chunked}`
+    this.#single = single
+    this.key = EventsEncoder.keyOf({ json, chunked, single })
+  }
+
+  static keyOf({ json, chunked, single }: EventsForm): string {
+    return `events ${json} ${chunked} ${single}`
   }
 
   encode(messages: readonly Message[], gap?: Gap): Buffer {
     const parts: Buffer[] = []
-    if (gap) parts.push(Buffer.from(gapEvent(gap)))
+    if (gap) {
+      // So that a client that comes back is not told of it again. Of several channels, one may yet
+      // have messages from within the gap.
+      const done = this.#single && messages.length === 0
+      parts.push(Buffer.from(`${done ? `id: ${formatId(gap.to)}\n` : ''}${gapEvent(gap)}`))
+    }
     for (const message of messages) {
-      const event = message.attributes?.['event']
-      const eventLine = event === undefined ? '' : `event: ${headerSafe(event)}\n`
-      const head = `id: ${formatId(message.id)}\n${eventLine}`
+      const head = `id: ${formatId(message.id)}\n${eventLine(message)}`
       if (this.#json) parts.push(Buffer.from(`${head}data: ${envelopeOf(message)}\n\n`))
       else {
-        parts.push(Buffer.from(head, 'latin1'))
+        parts.push(Buffer.from(head))
         pushData(parts, message.body)
       }
     }
@@ -69,6 +83,12 @@ export class EventsEncoder implements Encoder {
     const size = Buffer.from(`${length.toString(16)}\r\n`, 'latin1')
     return Buffer.concat([size, ...parts, CRLF], size.length + length + CRLF.length)
   }
+}
+
+/** The type that a publisher gave; `gap` is the server's own word, and no message may say it. */
+function eventLine({ attributes }: Message): string {
+  const event = attributes?.['event']?.replace(/[\r\n]+/g, ' ')
+  return event === undefined || event === 'gap' ? '' : `event: ${event}\n`
 }
 
 /** Each line of a body is a `data:` line; CR, LF and CR LF end one. */

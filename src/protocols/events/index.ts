@@ -13,7 +13,7 @@ import type { Hub } from '../../hub/hub.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { attempt } from '../../model/maybe.ts'
 import type { Door, DoorContext, LocationHandler } from '../door.ts'
-import { EventsEncoder } from './codec.ts'
+import { EventsEncoder, type EventsForm } from './codec.ts'
 import { eventsConfig, eventsOptions } from './config.ts'
 
 const METHODS = 'GET, OPTIONS'
@@ -35,7 +35,7 @@ class EventsLocation implements LocationHandler {
   readonly #retry: number
   readonly #cors: Cors
   readonly #maxChannels: number
-  /** By form: text or JSON, chunked or bare. What streams share is made once. */
+  /** By form. What streams share is made once. */
   readonly #forms = new Map<string, { encoder: EventsEncoder; options: StreamOptions }>()
   readonly #context: DoorContext
 
@@ -95,10 +95,11 @@ class EventsLocation implements LocationHandler {
   }
 
   #stream(exchange: Exchange, wanted: Wanted, since: Since): void {
-    const { encoder, options } = this.#form(
-      wanted.query.get('format')?.at(-1) === 'json',
-      exchange.chunked,
-    )
+    const { encoder, options } = this.#form({
+      json: wanted.query.get('format')?.at(-1) === 'json',
+      chunked: exchange.chunked,
+      single: wanted.selectors.single !== undefined,
+    })
     const lines = [
       'Content-Type: text/event-stream',
       'Cache-Control: no-cache, no-transform',
@@ -114,11 +115,11 @@ class EventsLocation implements LocationHandler {
     stream.attach(this.#hub.follow({ selectors: wanted.selectors, encoder, sink: stream, since }))
   }
 
-  #form(json: boolean, chunked: boolean): { encoder: EventsEncoder; options: StreamOptions } {
-    const key = `${json} ${chunked}`
+  #form(wanted: EventsForm): { encoder: EventsEncoder; options: StreamOptions } {
+    const key = EventsEncoder.keyOf(wanted)
     let form = this.#forms.get(key)
     if (!form) {
-      const encoder = new EventsEncoder(json, chunked)
+      const encoder = new EventsEncoder(wanted)
       const { wheel, config } = this.#context
       const { idleTimeout, heartbeat } = config.limits
       const beat = heartbeat > 0 ? encoder.heartbeat() : undefined
@@ -135,5 +136,5 @@ class EventsLocation implements LocationHandler {
 }
 
 function asksForEvents(exchange: Exchange): boolean {
-  return exchange.header('accept')?.includes('text/event-stream') ?? false
+  return /(?:^|[\s,])text\/event-stream\s*(?:[;,]|$)/i.test(exchange.header('accept') ?? '')
 }

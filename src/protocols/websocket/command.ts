@@ -6,6 +6,9 @@ import { FanfareError } from '../../model/errors.ts'
 import type { Draft } from '../../model/message.ts'
 import { Selectors } from '../../model/selector.ts'
 
+/** What a client calls its frame by: a text or a number. */
+export type Ref = string | number | undefined
+
 /** What a client's frame asks for. `ref` is given back with the answer. */
 export type Command =
   | {
@@ -13,30 +16,31 @@ export type Command =
       readonly selectors: Selectors
       readonly names: readonly string[]
       readonly since: Since
-      readonly ref: unknown
+      readonly ref: Ref
     }
   | {
       readonly kind: 'unsubscribe'
       readonly selectors: Selectors
       readonly names: readonly string[]
-      readonly ref: unknown
+      readonly ref: Ref
     }
   | {
       readonly kind: 'publish'
       readonly draft: Draft
       readonly name: string
-      readonly ref: unknown
+      readonly ref: Ref
     }
-  | { readonly kind: 'ping'; readonly ref: unknown }
+  | { readonly kind: 'ping'; readonly ref: Ref }
 
 const VERBS = ['subscribe', 'unsubscribe', 'publish', 'ping'] as const
+const MAX_REF = 256
 
 /** A frame that is wrong, with the `ref` that it could still be answered by. */
 export class CommandError extends Error {
   readonly error: unknown
-  readonly ref: unknown
+  readonly ref: Ref
 
-  constructor(error: unknown, ref: unknown) {
+  constructor(error: unknown, ref: Ref) {
     super('bad frame')
     this.error = error
     this.ref = ref
@@ -45,9 +49,10 @@ export class CommandError extends Error {
 
 /**
  * Reads a client's frame: a JSON object with one of the verbs as a key.
+ * @param maxNames channels that one frame may name
  * @throws CommandError
  */
-export function readCommand(text: string): Command {
+export function readCommand(text: string, maxNames: number): Command {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -64,15 +69,26 @@ export function readCommand(text: string): Command {
     )
   }
   const frame = value as Record<string, unknown>
+  let ref: Ref
   try {
-    return read(frame, text)
+    ref = readRef(frame['ref'])
+    return read(frame, text, ref, maxNames)
   } catch (error) {
-    throw new CommandError(error, frame['ref'])
+    throw new CommandError(error, ref)
   }
 }
 
-function read(frame: Record<string, unknown>, text: string): Command {
-  const { ref } = frame
+/** Only what is small and flat is given back: the answer costs no more than the question. */
+function readRef(ref: unknown): Ref {
+  if (ref === undefined || typeof ref === 'number') return ref
+  if (typeof ref === 'string' && ref.length <= MAX_REF) return ref
+  throw new FanfareError(
+    'bad_request',
+    `\`ref\` is a number, or a text of at most ${MAX_REF} characters.`,
+  )
+}
+
+function read(frame: Record<string, unknown>, text: string, ref: Ref, maxNames: number): Command {
   const verbs = VERBS.filter((verb) => frame[verb] !== undefined)
   if (verbs.length !== 1) {
     throw new FanfareError('bad_request', `A frame has one of: ${VERBS.join(', ')}.`)
@@ -80,11 +96,11 @@ function read(frame: Record<string, unknown>, text: string): Command {
   const [verb] = verbs
   if (verb === 'subscribe') {
     only(frame, ['subscribe', 'since', 'ref'])
-    return { kind: verb, ...named(frame[verb]), since: sinceOf(frame), ref }
+    return { kind: verb, ...named(frame[verb], maxNames), since: sinceOf(frame), ref }
   }
   if (verb === 'unsubscribe') {
     only(frame, ['unsubscribe', 'ref'])
-    return { kind: verb, ...named(frame[verb]), ref }
+    return { kind: verb, ...named(frame[verb], maxNames), ref }
   }
   if (verb === 'publish') {
     const name = frame[verb]
@@ -100,16 +116,23 @@ function only(frame: Record<string, unknown>, known: readonly string[]): void {
   if (extra !== undefined) {
     throw new FanfareError(
       'bad_request',
-      `Unknown key ${JSON.stringify(extra)}; known here are ${known.join(', ')}.`,
+      `Unknown key ${JSON.stringify(extra.slice(0, 80))}; known here are ${known.join(', ')}.`,
     )
   }
 }
 
-function named(value: unknown): { selectors: Selectors; names: readonly string[] } {
+function named(
+  value: unknown,
+  maxNames: number,
+): { selectors: Selectors; names: readonly string[] } {
   const names: unknown[] = Array.isArray(value) ? value : [value]
   if (names.length === 0) throw new FanfareError('bad_channel', 'Name at least one channel.')
-  let channels: ChannelName[] = []
-  let prefixes: string[] = []
+  // Before any work is done for each.
+  if (names.length > maxNames) {
+    throw new FanfareError('too_many', `One connection follows at most ${maxNames} channels.`)
+  }
+  const channels: ChannelName[] = []
+  const prefixes: string[] = []
   for (const name of names) {
     const selected = typeof name === 'string' ? Selectors.parseText(name) : undefined
     if (!selected) {
@@ -118,8 +141,8 @@ function named(value: unknown): { selectors: Selectors; names: readonly string[]
         'A channel is a text of 1 to 512 bytes, or a list of them.',
       )
     }
-    channels = channels.concat(selected.channels)
-    prefixes = prefixes.concat(selected.prefixes)
+    channels.push(...selected.channels)
+    prefixes.push(...selected.prefixes)
   }
   return { selectors: new Selectors(channels, prefixes), names: names as string[] }
 }

@@ -1,13 +1,14 @@
 import type { WebSocket } from 'ws'
 import type { StreamConnection } from '../../http/stream.ts'
-import type { Since, Subscription } from '../../hub/contract.ts'
+import type { EndReason, Since, Sink } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import { formatId, type MessageId } from '../../model/id.ts'
 import { attempt } from '../../model/maybe.ts'
-import { Selectors } from '../../model/selector.ts'
+import type { Selectors } from '../../model/selector.ts'
 import { type FrameEncoder, textFrame } from './codec.ts'
-import { type Command, CommandError, readCommand } from './command.ts'
+import { type Command, CommandError, readCommand, type Ref } from './command.ts'
+import { Subscriptions } from './subscriptions.ts'
 
 /** What all connections of a location share. */
 export interface ConnectionContext {
@@ -15,25 +16,30 @@ export interface ConnectionContext {
   readonly encoder: FrameEncoder
   /** Channels in one connection. */
   readonly maxChannels: number
+  /** Bytes of one message's body. */
+  readonly maxBodyBytes: number
   /** Unsent bytes of answers above which a client that does not read is let go. */
   readonly maxUnsentBytes: number
 }
 
 /** RFC 6455, section 7.4.1. */
-const POLICY_VIOLATION = 1008
 const UNSUPPORTED = 1003
+const POLICY_VIOLATION = 1008
+const INTERNAL_ERROR = 1011
 
 /**
  * One WebSocket: its channels are one subscription with one cursor. Frames are written to the socket
  * directly, whole, so that one Buffer serves everybody.
  */
-export class WebSocketConnection {
+export class WebSocketConnection implements Sink {
   readonly #socket: WebSocket
   readonly #stream: StreamConnection
   readonly #context: ConnectionContext
   readonly #mayPublish: () => void
-  #subscription: Subscription | undefined
-  #selectors = new Selectors([])
+  #subscriptions: Subscriptions | undefined
+  /** Bytes of answers that the kernel has not taken yet, and whether the socket is to tell. */
+  #unreadAnswers = 0
+  #awaitsSocket = false
 
   /** @param mayPublish throws when this client may not */
   constructor(
@@ -47,7 +53,8 @@ export class WebSocketConnection {
     this.#context = context
     this.#mayPublish = mayPublish
     socket.on('message', (data, isBinary) => {
-      if (isBinary) socket.close(UNSUPPORTED, 'frames are JSON text')
+      if (!this.#isOpen) return
+      if (isBinary) this.#close(UNSUPPORTED, 'frames are JSON text')
       // ws gives one Buffer unless it is told otherwise.
       else this.#received((data as Buffer).toString('utf8'))
     })
@@ -58,16 +65,44 @@ export class WebSocketConnection {
   /** Follows what the URL names, from the start. */
   open(selectors: Selectors, names: readonly string[], since: Since): void {
     const { hub, encoder } = this.#context
-    this.#selectors = selectors
     // Said before anything is written: every later frame lies after it.
     if (names.length > 0) this.#subscribed(names, positionOf(since, hub.head), undefined)
-    this.#subscription = hub.follow({ selectors, encoder, sink: this.#stream, since })
-    this.#stream.attach(this.#subscription)
+    const subscription = hub.follow({ selectors, encoder, sink: this, since })
+    this.#subscriptions = new Subscriptions(subscription, selectors, (...answer) =>
+      this.#subscribed(...answer),
+    )
+    this.#stream.attach(subscription)
+  }
+
+  get unsent(): number {
+    return this.#stream.unsent
+  }
+
+  /** Behind a close frame nothing more may come (RFC 6455, section 5.5.1). */
+  write(bytes: Buffer): void {
+    if (this.#isOpen) this.#stream.write(bytes)
+  }
+
+  whenSent(then: () => void): void {
+    this.#stream.whenSent(then)
+  }
+
+  ended(_reason: EndReason): void {
+    this.#close(INTERNAL_ERROR, 'the channels cannot be read at this moment')
+  }
+
+  get #isOpen(): boolean {
+    return this.#socket.readyState === this.#socket.OPEN
+  }
+
+  #close(code: number, reason: string): void {
+    this.#stream.subscription?.close()
+    this.#socket.close(code, reason)
   }
 
   #received(text: string): void {
     try {
-      this.#obey(readCommand(text))
+      this.#obey(readCommand(text, this.#context.maxChannels))
     } catch (thrown) {
       if (thrown instanceof CommandError) this.#fail(thrown.error, thrown.ref)
       else this.#fail(thrown, undefined)
@@ -81,8 +116,7 @@ export class WebSocketConnection {
         this.#subscribe(command)
         return
       case 'unsubscribe':
-        this.#selectors = this.#selectors.without(command.selectors)
-        this.#subscription?.drop(command.selectors)
+        this.#subscriptions?.drop(command.selectors)
         this.#send({ unsubscribed: command.names, ref })
         return
       case 'publish':
@@ -94,23 +128,27 @@ export class WebSocketConnection {
   }
 
   #subscribe({ selectors, names, since, ref }: Command & { kind: 'subscribe' }): void {
-    const all = this.#selectors.with(selectors)
-    if (all.size > this.#context.maxChannels) {
-      const detail = `One connection follows at most ${this.#context.maxChannels} channels.`
+    const subscriptions = this.#subscriptions
+    if (!subscriptions) return
+    const { maxChannels } = this.#context
+    if (
+      subscriptions.sizeWith(selectors) > maxChannels ||
+      subscriptions.waiting + names.length > maxChannels
+    ) {
+      const detail = `One connection follows at most ${maxChannels} channels.`
       this.#fail(new FanfareError('too_many', detail), ref)
-      return
-    }
-    this.#selectors = all
-    this.#subscription?.add(selectors, since, (position) => {
-      this.#subscribed(names, position, ref)
-    })
+    } else subscriptions.add(selectors, names, since, ref)
   }
 
   #publish({ draft, name, ref }: Command & { kind: 'publish' }): void {
     attempt(
       () => {
         this.#mayPublish()
-        return this.#context.hub.publish(draft)
+        const { hub, maxBodyBytes } = this.#context
+        if (draft.body.length > maxBodyBytes) {
+          throw new FanfareError('too_large', `A message has at most ${maxBodyBytes} bytes here.`)
+        }
+        return hub.publish(draft)
       },
       ({ id, duplicate, receivers }) => {
         const answer = { published: formatId(id), channel: name, receivers, ref }
@@ -120,7 +158,7 @@ export class WebSocketConnection {
     )
   }
 
-  #subscribed(names: readonly string[], position: MessageId | undefined, ref: unknown): void {
+  #subscribed(names: readonly string[], position: MessageId | undefined, ref: Ref): void {
     this.#send({
       subscribed: names,
       ...(position === undefined ? {} : { position: formatId(position) }),
@@ -128,22 +166,53 @@ export class WebSocketConnection {
     })
   }
 
-  #fail(thrown: unknown, ref: unknown): void {
+  #fail(thrown: unknown, ref: Ref): void {
     const { code, message } = asFanfareError(thrown)
     this.#send({ error: { code, message }, ref })
   }
 
+  /** Answers have a bound of their own: messages have theirs in the hub, and may fill the socket. */
   #send(answer: Record<string, unknown>): void {
-    if (this.#stream.unsent > this.#context.maxUnsentBytes) {
-      this.#socket.close(POLICY_VIOLATION, 'answers are not being read')
+    if (!this.#isOpen) return
+    if (this.#unreadAnswers > this.#context.maxUnsentBytes) {
+      this.#close(POLICY_VIOLATION, 'answers are not being read')
       return
     }
-    this.#stream.write(textFrame(JSON.stringify(answer)))
+    const frame = textFrame(JSON.stringify(answer))
+    this.#stream.write(frame)
+    this.#unreadAnswers += frame.length
+    this.#countWhatIsSent()
+  }
+
+  #countWhatIsSent(): void {
+    if (this.#awaitsSocket || this.#unreadAnswers === 0) return
+    if (this.unsent === 0) {
+      this.#unreadAnswers = 0
+      return
+    }
+    const written = this.#unreadAnswers
+    this.#awaitsSocket = true
+    this.#stream.whenSent(() => {
+      this.#awaitsSocket = false
+      this.#unreadAnswers -= written
+      this.#countWhatIsSent()
+    })
   }
 }
 
 /** Where a subscription starts, when that is a position already. */
 function positionOf(since: Since, head: MessageId): MessageId | undefined {
-  if (since.kind === 'now') return head
-  return since.kind === 'all' ? undefined : since.after
+  switch (since.kind) {
+    case 'now':
+      return head
+    case 'time':
+      // Of a time to come nobody has anything yet: it is as good as now.
+      return since.after < head ? since.after : head
+    case 'id':
+      return since.after
+    case 'all':
+      return undefined
+    default:
+      return since satisfies never
+  }
 }

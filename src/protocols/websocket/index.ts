@@ -48,6 +48,7 @@ class WebSocketLocation implements LocationHandler {
       hub: context.hub(location.store),
       encoder: new FrameEncoder(),
       maxChannels: limits.maxSubscriptions,
+      maxBodyBytes: limits.maxBodyBytes,
       maxUnsentBytes: limits.maxUnsentBytes,
     }
   }
@@ -55,7 +56,7 @@ class WebSocketLocation implements LocationHandler {
   example(base: string): string | undefined {
     const { type, prefix } = this.#location
     if (type !== 'websocket' || prefix === undefined) return undefined
-    return `fanfare watch ${base.replace(/^http/, 'ws')}${prefix}test`
+    return `npx fanfare watch ${base.replace(/^http/, 'ws')}${prefix}test`
   }
 
   /** A plain request: what this location is for. */
