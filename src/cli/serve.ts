@@ -43,6 +43,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   }
   announce(server)
   await told()
+  console.log('Stopping.')
   const stuck = setTimeout(() => process.exit(1), STOP_TIMEOUT).unref()
   await server.stop()
   clearTimeout(stuck)
@@ -87,7 +88,7 @@ function whyNot(error: unknown, address: string, port: number): string {
   const { code, message } = error as NodeJS.ErrnoException
   const place = `${address === '' ? '*' : address}:${port}`
   if (code === 'EADDRINUSE') {
-    return `something else listens on ${place} already; stop it, or choose another port with --port.`
+    return `something else listens on ${place} already; stop it, or choose another port: --port 8081, with npm: npm start -- --port 8081.`
   }
   if (code === 'EACCES') {
     return `no permission to listen on ${place}; ports below 1024 need root. Choose another with --port.`

@@ -1,5 +1,27 @@
 const EMPTY = Buffer.alloc(0)
 
+/** Bodies of up to SMALL bytes share blocks of BLOCK bytes. */
+const BLOCK = 4 * 2 ** 10
+const SMALL = 2 ** 10
+
+let block = EMPTY
+let used = 0
+
+/**
+ * Bytes for what may be kept for long. Node's own pool would not do: a message of ten bytes keeps the
+ * 8 KiB alive that it shares with whatever was short-lived around it. Here it shares with messages.
+ */
+function allocate(length: number): Buffer {
+  if (length > SMALL) return Buffer.allocUnsafeSlow(length)
+  if (used + length > block.length) {
+    block = Buffer.allocUnsafeSlow(BLOCK)
+    used = 0
+  }
+  const bytes = block.subarray(used, used + length)
+  used += length
+  return bytes
+}
+
 /**
  * A body that comes in pieces, kept as one Buffer: a piece of one byte costs one byte, however many
  * of them a client makes of its body.
@@ -22,7 +44,7 @@ export class Body {
     const length = this.#length + piece.length
     if (length > this.#bytes.length) {
       const size = Math.min(this.#most, Math.max(length, 2 * this.#bytes.length))
-      const grown = Buffer.allocUnsafe(size)
+      const grown = allocate(size)
       this.#bytes.copy(grown, 0, 0, this.#length)
       this.#bytes = grown
     }
@@ -30,13 +52,15 @@ export class Body {
     this.#length = length
   }
 
-  /** The whole, in a Buffer of its own size: it may be kept for long. */
+  /** The whole, in bytes of its own: it may be kept for long. */
   take(): Buffer {
     const bytes = this.#bytes
-    const whole =
-      this.#length === bytes.length ? bytes : Buffer.from(bytes.subarray(0, this.#length))
+    const length = this.#length
     this.#bytes = EMPTY
     this.#length = 0
+    if (length === bytes.length) return bytes
+    const whole = allocate(length)
+    bytes.copy(whole, 0, 0, length)
     return whole
   }
 }

@@ -19,7 +19,10 @@ export const ERRORS = {
   bad_key: { status: 400, message: 'An Idempotency-Key is 1 to 255 characters.' },
   not_trusted: { status: 403, message: 'Only trusted peers may publish.' },
   foreign_origin: { status: 403, message: 'Pages of other origins may not use this location.' },
-  unknown_location: { status: 404, message: 'No location of this server matches this path.' },
+  unknown_location: {
+    status: 404,
+    message: 'No location matches this path; behind its prefix goes the name of a channel.',
+  },
   unknown_channel: { status: 404, message: 'There is no such channel.' },
   method_not_allowed: { status: 405, message: 'This location does not take that method.' },
   request_timeout: { status: 408, message: 'The request did not arrive in time.' },

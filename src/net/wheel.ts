@@ -73,7 +73,7 @@ export class Wheel {
     this.now = performance.now()
     this.#at = (this.#at + 1) % this.#buckets.length
     // A copy: whoever is visited may take itself or others off, which moves the rest about.
-    for (const item of [...(this.#buckets[this.#at] as WheelItem[])]) {
+    for (const item of this.#buckets[this.#at]?.slice() ?? []) {
       if (item.wheelBucket === this.#at) item.tick(this.now)
     }
   }

@@ -1,6 +1,6 @@
 import type { LocationConfig } from '../config/types.ts'
 import type { Exchange, Upgrade } from '../http/exchange.ts'
-import { errorReply } from '../http/reply.ts'
+import { errorReply, reply } from '../http/reply.ts'
 import { FanfareError } from '../model/errors.ts'
 import type { Door, DoorContext, LocationHandler } from '../protocols/door.ts'
 
@@ -26,7 +26,27 @@ export class Router {
       if (id === undefined) continue
       for (const handler of handlers) if (handler.handle?.(exchange, id)) return
     }
+    if (exchange.path === '/' && exchange.method === 'GET') {
+      exchange.send(
+        reply(
+          200,
+          ['Content-Type: text/plain; charset=utf-8'],
+          this.#index(exchange),
+          exchange.closes,
+        ),
+      )
+      return
+    }
     exchange.send(errorReply(exchange, new FanfareError('unknown_location'), exchange.closes))
+  }
+
+  /** For people who look at the port with a browser: what there is, and a line to try each. */
+  #index(exchange: Exchange): string {
+    const base = `http://${exchange.header('host') ?? 'localhost'}`
+    const lines = this.examples(base).map(({ location, example }) =>
+      `${location.source.text.padEnd(28)} ${example}`.trimEnd(),
+    )
+    return `Fanfare, a push server.\n\n${lines.join('\n')}\n`
   }
 
   upgrade(upgrade: Upgrade): void {

@@ -89,16 +89,16 @@ export function pollCursor(
   }
   if (second <= 0) return ALL
   if (second > latest) return { kind: 'now' }
-  const after = makeId(
-    Math.min(second, LAST_SECOND),
-    Math.min(Math.max(tag, -1), IDS_PER_SECOND - 1),
-  )
+  const after = makeId(Math.min(second, LAST_SECOND), Math.max(tag, -1))
   // Clients that begin with a date of their own send tag 0 or none: then a later date is no gap.
   return { kind: tag > 0 ? 'id' : 'time', after: after < 1 ? BEFORE_ALL : after }
 }
 
 function parseTag(text: string): number {
   const match = /^(?:W\/)?("?)(-?\d{1,15})(?:-gzip)?\1$/.exec(text.trim())
-  if (!match) throw new FanfareError('bad_cursor', 'If-None-Match is not a whole number.')
-  return Number(match[2])
+  const tag = Number(match?.[2] ?? Number.NaN)
+  if (!(tag < IDS_PER_SECOND)) {
+    throw new FanfareError('bad_cursor', 'If-None-Match is not an Etag that this server gives.')
+  }
+  return tag
 }

@@ -59,6 +59,7 @@ describe.each(PATHS)('the subscriber location over $path', ({ lean }) => {
     ['If-None-Match', '"3'],
     ['If-None-Match', '3, 4'],
     ['If-None-Match', '*'],
+    ['If-None-Match', '99999999999'],
     ['If-Modified-Since', '12345'],
     ['If-Modified-Since', 'Thu, 32 Jan 1970 00:00:10 GMT'],
     ['If-Modified-Since', 'Thu, 01 Foo 1970 00:00:10 GMT'],
