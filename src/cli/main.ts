@@ -9,7 +9,7 @@ const DEFAULT_SERVER = 'http://localhost:8080'
 const program = new Command('fanfare')
   .description('One push server: publish by any door, listen by any other, miss nothing.')
   .version(version())
-  .showHelpAfterError('(fanfare --help says more)')
+  .showHelpAfterError('(--help says more)')
   .showSuggestionAfterError()
   .exitOverride()
   .enablePositionalOptions()
@@ -25,7 +25,8 @@ program
     'after',
     `
 Every key of the configuration can be set by an environment variable too:
-limits.heartbeat by FANFARE_LIMITS__HEARTBEAT. \`fanfare config schema\` lists them.`,
+limits.heartbeat by FANFARE_LIMITS__HEARTBEAT. docs/configuration.md lists them.
+The other commands (publish, watch, config): fanfare --help, or npx fanfare --help in a clone.`,
   )
   .action(async (options: ServeFlags) => {
     const { serve } = await import('./serve.ts')
@@ -35,9 +36,12 @@ limits.heartbeat by FANFARE_LIMITS__HEARTBEAT. \`fanfare config schema\` lists t
 program
   .command('publish')
   .description('publish a message: the argument, or what comes on standard input')
-  .argument('<url|channel>', 'a publisher URL, or a channel of the server at --server')
+  .argument(
+    '<url|channel>',
+    'a publisher URL, or a channel of the server at --server with its default locations',
+  )
   .argument('[message]', 'the message; without it, standard input')
-  .option('-t, --type <type>', 'content type; by default text, or JSON where it parses as such')
+  .option('-t, --type <type>', 'content type; by default JSON for an object or a list, else text')
   .option('-l, --lines', 'each line of standard input is a message of its own')
   .option('-k, --key <key>', 'idempotency key: a retry with the same key is stored once')
   .option('--ttl <seconds>', 'after this long nobody is to get it any more')
@@ -50,7 +54,10 @@ program
 program
   .command('watch')
   .description('show messages as they come; reconnects, resumes, and says what was missed')
-  .argument('<url|channel>', 'an events or websocket URL, or a channel of the server at --server')
+  .argument(
+    '<url|channel>',
+    'an events or websocket URL, or a channel of the server at --server with its default locations',
+  )
   .option('--since <cursor>', 'start with an id, a unix time, or all that is kept')
   .option('--last <n>', 'start with the newest n messages')
   .option('--json', 'each message as a line of JSON')

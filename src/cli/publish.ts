@@ -63,13 +63,13 @@ export async function publish(
  */
 async function publishLines(url: URL, flags: PublishFlags): Promise<void> {
   const key = flags.key ?? randomUUID()
-  const type = flags.type === undefined ? {} : { type: flags.type }
   let count = 0
   let last: Answer | undefined
   for await (const lines of new LineBatches(process.stdin)) {
-    const messages = lines.map((body, n) =>
-      JSON.stringify({ body, ...type, key: `${key}-${count + n}` }),
-    )
+    const messages = lines.map((body, n) => {
+      const type = flags.type ?? guessType(Buffer.from(body))
+      return JSON.stringify({ body, type, key: `${key}-${count + n}` })
+    })
     const body = messages.join('\n')
     last = await post(url, { body, type: 'application/x-ndjson' }, flags)
     count += lines.length

@@ -28,6 +28,9 @@ export async function watch(target: string, flags: WatchFlags): Promise<number> 
 
 async function show(url: URL, flags: WatchFlags, stop: AbortController): Promise<void> {
   const last = wholeNumber(flags.last, '--last')
+  if (last !== undefined && flags.since !== undefined) {
+    throw new UsageError('--since and --last both say where to start; give one of them')
+  }
   let left = wholeNumber(flags.count, '--count') ?? Number.POSITIVE_INFINITY
   const options = {
     signal: stop.signal,

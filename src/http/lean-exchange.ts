@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Exchange, Waiter } from './exchange.ts'
-import type { RequestHead } from './head.ts'
+import { own, type RequestHead } from './head.ts'
 
 /** What an exchange needs of its connection. */
 export interface LeanAnswers {
@@ -53,7 +53,8 @@ export class LeanExchange implements Exchange {
 
   header(name: string): string | undefined {
     const index = this.#head.names.indexOf(name)
-    return index === -1 ? undefined : this.#head.values[index]
+    const value = this.#head.values[index]
+    return value === undefined ? undefined : own(value)
   }
 
   send(response: Buffer): void {

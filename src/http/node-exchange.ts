@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Exchange, HttpRequest, Waiter } from './exchange.ts'
+import { own } from './head.ts'
 
 /** What node:http makes of a request, in the form that doors read. */
 export class NodeRequest implements HttpRequest {
@@ -15,8 +16,8 @@ export class NodeRequest implements HttpRequest {
     const mark = target.indexOf('?')
     this.request = request
     this.method = request.method ?? ''
-    this.path = mark === -1 ? target : target.slice(0, mark)
-    this.query = mark === -1 ? '' : target.slice(mark + 1)
+    this.path = own(mark === -1 ? target : target.slice(0, mark))
+    this.query = mark === -1 ? '' : own(target.slice(mark + 1))
     this.body = body
   }
 

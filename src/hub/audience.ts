@@ -222,8 +222,6 @@ export class Audience {
       follower.state = 'done'
       this.#host.release(follower, reason)
     }
-    this.#batch = []
-    this.#batchBytes = 0
     this.#host.emptied(this)
   }
 }

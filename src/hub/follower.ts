@@ -125,8 +125,7 @@ export class Follower implements Cursor, Subscription {
       if (isUnheard(backfill)) others = others.without(backfill.selectors)
     }
     const upTo = start.cursor
-    const from = { ...startOf(this), ...(others.size === 0 ? { cursor: upTo } : {}) }
-    this.backfills.push({ ...from, selectors: others, upTo, added, caughtUp })
+    this.backfills.push({ ...startOf(this), selectors: others, upTo, added, caughtUp })
     this.cursor = upTo
     // Its first page is that stretch's now.
     this.told = BEFORE_ALL

@@ -237,7 +237,6 @@ export class Hub implements AudienceHost, FollowerHost {
 
   /** Takes a follower that has just left its audience in where it stands, with other selectors. */
   #enter(follower: Follower, selectors: Selectors): void {
-    follower.ticket++
     const { encoder, once } = follower.audience
     follower.audience = this.#audience(selectors, { encoder, once })
     if (follower.backfills?.length || follower.cursor < this.head) {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readHead, type RequestHead } from '../../src/http/head.ts'
+import { own, readHead, type RequestHead } from '../../src/http/head.ts'
+import { heapInUse } from './support.ts'
 
 const MAX = 16 * 2 ** 10
 
@@ -251,4 +252,22 @@ describe('hostile heads cost no more than their length', () => {
     const small = Math.max(costOf(hostile(2 ** 16)), 0.01)
     expect(costOf(hostile(2 ** 20)) / small).toBeLessThan(100)
   })
+})
+
+it('what is read of a head does not keep the rest of it alive', () => {
+  const filling = `X-Filling: ${'x'.repeat(8_000)}\r\n`
+  const kept: string[] = []
+  const before = heapInUse()
+  for (let n = 1_000; n < 2_000; n++) {
+    const { path, query, values } = accept(
+      `GET /a-rather-long-name-${n}?query-as-well-${n} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n${filling}\r\n`,
+    )
+    kept.push(path, query, own(values[1] ?? ''))
+  }
+  expect(heapInUse() - before).toBeLessThan(1_000 * 1_000)
+  expect(kept.slice(-3)).toEqual([
+    '/a-rather-long-name-1999',
+    'query-as-well-1999',
+    'application/json',
+  ])
 })

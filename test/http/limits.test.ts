@@ -1,14 +1,23 @@
 /** What one client may cost: bytes, requests, time. */
 import { once } from 'node:events'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import type { Exchange } from '../../src/http/exchange.ts'
 import { reply } from '../../src/http/reply.ts'
 import { PATHS, startServer } from '../support/server.ts'
 import { RawClient } from '../support/raw.ts'
 import { until } from '../support/wait.ts'
-import { answer, answersIn, chunked, echo, get, HOST, post, startHttp, Waiting } from './support.ts'
+import {
+  answer,
+  answersIn,
+  chunked,
+  echo,
+  get,
+  HOST,
+  post,
+  heapInUse,
+  startHttp,
+  Waiting,
+} from './support.ts'
 
 /** Writes on and on, until the other side has closed. */
 async function writeForEver({ socket }: RawClient, piece: Buffer): Promise<void> {
@@ -30,15 +39,6 @@ async function standstill({ socket }: RawClient): Promise<void> {
 }
 
 const MiB = 2 ** 20
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
-
-/** Bytes of what is in use. */
-function heap(): number {
-  collectGarbage()
-  return process.memoryUsage().heapUsed
-}
 
 /** Reads answers of one size to their end, and keeps nothing of them. */
 async function readBytes(client: RawClient, bytes: number): Promise<void> {
@@ -109,13 +109,13 @@ describe.each(PATHS)('over $path', ({ lean }) => {
     const length = MiB / 2
     let cost = Number.POSITIVE_INFINITY
     const handle = (exchange: Exchange): void => {
-      cost = heap() - before
+      cost = heapInUse() - before
       answer(exchange, String(exchange.body.length))
     }
     const { port } = await startHttp(handle, { lean })
     const client = await RawClient.connect(port)
     const pieces = Buffer.from('1\r\nx\r\n'.repeat(length))
-    const before = heap()
+    const before = heapInUse()
     client.send(`POST /a HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n`)
     client.send(pieces)
     client.send('0\r\n\r\n')

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { onTestFinished } from 'vitest'
 import type { Exchange, Upgrade, Waiter } from '../../src/http/exchange.ts'
 import type { HttpLimits } from '../../src/http/limits.ts'
@@ -145,4 +147,13 @@ export class Waiting implements Waiter {
     await until(() => this.exchanges.length > 0, 'a request waits')
     answer(this.exchanges.shift() as Exchange, body)
   }
+}
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+/** Bytes of the heap that something still holds. */
+export function heapInUse(): number {
+  collectGarbage()
+  return process.memoryUsage().heapUsed
 }

@@ -126,6 +126,41 @@ describe('a store that fails', () => {
   })
 })
 
+describe('a door that throws when it hears that it has caught up', () => {
+  it('ends its own follower', () => {
+    const rig = new Rig()
+    rig.say('b:1')
+    const [victim, other] = [rig.follow(channels('a')), rig.follow(channels('a', 'b'))]
+
+    victim.subscription.add(channels('b'), ALL, () => {
+      throw new Error('bad door')
+    })
+    rig.turns.rest()
+    rig.say('a:2')
+    rig.turns.rest()
+
+    expect(victim.lines).toEqual(['b:1'])
+    expect(victim.endings).toEqual(['failed'])
+    expect(other.lines).toEqual(['a:2'])
+    expect(rig.takeErrors()).toEqual(['Error: bad door'])
+  })
+
+  it('is not told of the end of what it has closed itself', () => {
+    const rig = new Rig()
+    rig.say('b:1')
+    const listener = rig.follow(channels('a'))
+
+    listener.subscription.add(channels('b'), ALL, () => {
+      listener.subscription.close()
+      throw new Error('bad door')
+    })
+    rig.turns.rest()
+
+    expect(listener.endings).toEqual([])
+    expect(rig.takeErrors()).toEqual(['Error: bad door'])
+  })
+})
+
 describe('a sink that throws when it is ended', () => {
   it('harms nobody else', () => {
     const rig = new Rig()

@@ -191,6 +191,29 @@ describe('add', () => {
     ])
   })
 
+  it('tells a gap in what was followed before, though one was told up to there of what joined', () => {
+    const rig = new Rig({ store: { maxMessages: 2 }, maxUnsentBytes: 4 })
+    const [b0] = rig.say('b:0') as [MessageId]
+    const listener = stuck(rig)
+    const standing = listener.subscription.position
+    const [, , b3] = rig.say('b:1', 'b:2', 'b:3', 'b:4', 'b:5') as [0, 0, MessageId]
+    listener.subscription.add(channels('b'), after(b0), () => {})
+
+    rig.say('a:3', 'a:4')
+    unstick(rig, listener)
+
+    expect(listener.lines).toEqual([
+      'a:1',
+      gapLine(b0, b3),
+      // 'a:2' is gone, too.
+      gapLine(standing, b3),
+      'b:4',
+      'b:5',
+      'a:3',
+      'a:4',
+    ])
+  })
+
   it('tells a gap that opens behind the stretch that was read first, of all, too', () => {
     const rig = new Rig({ store: { maxMessages: 2 }, maxUnsentBytes: 4, catchUpBytes: 1 })
     const [, b1] = rig.say('a:1', 'b:1') as [0, MessageId]
@@ -284,16 +307,17 @@ describe('add', () => {
   it('does nothing for one that is closed', () => {
     const rig = new Rig()
     rig.say('b:1')
-    const listener = rig.follow(channels('a'))
+    const listener = rig.follow(channels('a', 'c'))
     listener.subscription.close()
 
     expect(add(listener, channels('b'), NOW)).toEqual([])
     expect(add(listener, channels('b'), ALL)).toEqual([])
-    listener.subscription.drop(channels('a'))
-    rig.say('b:2')
+    listener.subscription.drop(channels('c'))
+    rig.say('a:2', 'b:2')
     rig.turns.rest()
 
     expect(listener.lines).toEqual([])
+    expect(rig.hub.receivers(name('a'))).toBe(0)
     expect(rig.hub.receivers(name('b'))).toBe(0)
   })
 

@@ -119,6 +119,15 @@ describe.each(PATHS)('where an event stream starts over $path', ({ lean }) => {
     expect((await quiet.block()).data).toBe('x')
   })
 
+  it('tells nobody of a gap who asks for the newest, although something lies between them', async () => {
+    const { port } = await start('store: { type: memory, max_messages: 1 }')
+    await publish(port, 'b', 'zero')
+    await publishTogether(port, 'a', TOGETHER)
+    const stream = await EventsClient.follow(port, '/events/a?channel=b&last=2')
+    expect(await stream.block()).toMatchObject({ event: undefined, data: 'zero' })
+    expect((await stream.block()).data).toBe('four')
+  })
+
   it('tells a gap once, before what is kept', async () => {
     const { port, first } = await withFour('store: { type: memory, max_messages: 2 }')
     const stream = await EventsClient.follow(port, '/events/a', { 'Last-Event-ID': first })

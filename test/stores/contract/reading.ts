@@ -126,13 +126,20 @@ export function readingContract(start: Start): void {
     expect(messages.map(({ body }) => body.toString('hex'))).toEqual([bytes.toString('hex'), ''])
   })
 
+  /** With channel b known, so that it and a are two. */
+  const startWithTwo = async (): Promise<Subject> => {
+    const subject = await start()
+    await subject.stat('b', true)
+    return subject
+  }
+
   for (const [kind, selectors] of [
     ['one channel', channels('a')],
     ['several channels', channels('a', 'b')],
     ['a subtree', below('')],
   ] as const) {
     it(`reads ${kind} after one id and up to another`, async () => {
-      const subject = await start()
+      const subject = await startWithTwo()
       const ids = await subject.publishMany('a', 6)
       const [, second, , , fifth] = ids as [MessageId, MessageId, MessageId, MessageId, MessageId]
 
@@ -147,7 +154,7 @@ export function readingContract(start: Start): void {
     })
 
     it(`bounds a page of ${kind} by number`, async () => {
-      const subject = await start()
+      const subject = await startWithTwo()
       const ids = await subject.publishMany('a', 5)
 
       const page = await subject.page(selectors, { limit: 2 })
@@ -158,7 +165,7 @@ export function readingContract(start: Start): void {
     })
 
     it(`does not call a page of ${kind} without room complete`, async () => {
-      const subject = await start()
+      const subject = await startWithTwo()
       const [first] = await subject.publishMany('a', 2)
 
       const page = await subject.page(selectors, { limit: 0 })
@@ -168,7 +175,7 @@ export function readingContract(start: Start): void {
     })
 
     it(`bounds a page of ${kind} by bytes, but always gives one message`, async () => {
-      const subject = await start()
+      const subject = await startWithTwo()
       for (const body of ['a'.repeat(100), 'b'.repeat(10), 'c'.repeat(10), 'd'.repeat(10)]) {
         await subject.publish('a', body)
       }
@@ -182,7 +189,7 @@ export function readingContract(start: Start): void {
     })
 
     it(`counts data beside the body in a page's bytes of ${kind}`, async () => {
-      const subject = await start()
+      const subject = await startWithTwo()
       const data = JSON.stringify('d'.repeat(1_000))
       for (const body of ['1', '2', '3']) await subject.publish('a', body, { data })
 
@@ -190,7 +197,7 @@ export function readingContract(start: Start): void {
     })
 
     it(`gives the newest of ${kind}, the oldest of them first`, async () => {
-      const subject = await start()
+      const subject = await startWithTwo()
       const ids = await subject.publishMany('a', 6)
 
       const page = await subject.page(selectors, { limit: 2, newest: true })
@@ -200,7 +207,7 @@ export function readingContract(start: Start): void {
     })
 
     it(`gives the newest of ${kind} within all bounds`, async () => {
-      const subject = await start()
+      const subject = await startWithTwo()
       const ids = await subject.publishMany('a', 6)
       const [first, , , , fifth] = ids as [MessageId, MessageId, MessageId, MessageId, MessageId]
       const newest = true
@@ -216,7 +223,7 @@ export function readingContract(start: Start): void {
     })
 
     it(`says how far a page of ${kind} is complete, though nothing lies there`, async () => {
-      const subject = await start()
+      const subject = await startWithTwo()
       const [, , third] = await subject.publishMany('a', 3)
       const last = await subject.publish('elsewhere/a')
 
@@ -225,7 +232,7 @@ export function readingContract(start: Start): void {
     })
 
     it(`never calls a page of ${kind} complete beyond the end of the log`, async () => {
-      const subject = await start()
+      const subject = await startWithTwo()
       const last = await subject.publish('a')
       const far = makeId(4_000_000_000, 0)
 
