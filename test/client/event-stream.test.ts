@@ -11,14 +11,14 @@ function parse(...pieces: string[]): StreamEvent[] {
 /** Everything the format has: all line ends, comments, fields with and without a space, ids, types. */
 const STREAM =
   'retry: 250\nid: 1-0\n\n: comment\r\n\r\nevent: build\rid:1-1\rdata: one\rdata:two\r\r' +
-  'data\n\ndata:  spaced\nunknown: x\n\nid\ndata: no id\n\nid: a\0b\ndata: ä☃😀\n\nevent: lost\n\ndata: unfinished'
+  'data\n\ndata:  spaced\nunknown: x\n\nid\ndata: no id\n\nid: a\0b\ndata: ä☃😀\r\ndata: crlf\r\n\r\nevent: lost\n\ndata: unfinished'
 
 const EVENTS = [
   { type: 'build', data: 'one\ntwo', id: '1-1' },
   { type: 'message', data: '', id: '1-1' },
   { type: 'message', data: ' spaced', id: '1-1' },
   { type: 'message', data: 'no id', id: '' },
-  { type: 'message', data: 'ä☃😀', id: '' },
+  { type: 'message', data: 'ä☃😀\ncrlf', id: '' },
 ]
 
 describe('the parser of event streams', () => {

@@ -87,6 +87,47 @@ describe('event streams of other servers', () => {
     expect(seen[1]).toMatchObject({ channel: '%ff', body: 'x' })
   })
 
+  it('may send messages that look like a gap', async () => {
+    const host = await serve(stream('data: {"from":"1-0","to":"2-0"}\n\n'))
+    const { seen, done } = run(eventsSource, `http://${host}/sub/a`)
+    await done
+    expect(seen[1]).toMatchObject({ kind: 'message', body: '{"from":"1-0","to":"2-0"}' })
+  })
+
+  it('are asked with the cursor alone once there is one', async () => {
+    const asked: unknown[] = []
+    const host = await serve((request, response) => {
+      asked.push([request.url, request.headers['last-event-id']])
+      stream('id: 8\n\n')(request, response)
+    })
+    const options = { since: 'all', last: 5, signal: new AbortController().signal }
+    const cursor: Cursor = { id: undefined, retry: 0 }
+    for (let n = 0; n < 2; n++) {
+      for await (const _ of eventsSource(new URL(`http://${host}/s/a?x=1`), cursor, options));
+    }
+    expect(asked).toEqual([
+      ['/s/a?x=1&format=json&since=all&last=5', undefined],
+      ['/s/a?x=1&format=json', '8'],
+    ])
+  })
+
+  it('may be somewhere else', async () => {
+    const host = await serve((request, response) => {
+      if (request.url?.startsWith('/there')) stream('data: found\n\n')(request, response)
+      else response.writeHead(307, { Location: '/there' }).end()
+    })
+    const { seen, done } = run(eventsSource, `http://${host}/sub/a`)
+    await done
+    expect(seen[1]).toMatchObject({ body: 'found' })
+  })
+
+  it('may not be nowhere', async () => {
+    const host = await serve((_request, response) => {
+      response.writeHead(302, { Location: '/on/and/on' }).end()
+    })
+    await expect(run(eventsSource, `http://${host}/sub/a`).done).rejects.toThrow('redirects')
+  })
+
   it('may have a type of event called gap that means something else', async () => {
     const host = await serve(stream('event: gap\ndata: mind it\n\nevent: gap\ndata: null\n\n'))
     const { seen, done } = run(eventsSource, `http://${host}/sub/a`)
@@ -187,6 +228,18 @@ describe('WebSockets of other servers', () => {
 })
 
 describe('what can be followed', () => {
+  it('is left at once, however long its server asks to wait', async () => {
+    const host = await serve(stream('retry: 60000\n\n'))
+    const stop = new AbortController()
+    const events = follow(new URL(`http://${host}/sub/a`), { signal: stop.signal })
+    expect((await events.next()).value).toMatchObject({ kind: 'connected' })
+    const lost = (await events.next()).value as { detail: string }
+    expect(lost.detail).toMatch(/trying again in [6-9]\d\.\d s$/)
+    const next = events.next()
+    stop.abort()
+    expect(await next).toEqual({ done: true, value: undefined })
+  })
+
   it('has a scheme that is known', async () => {
     const { signal } = new AbortController()
     const first = follow(new URL('ftp://localhost/a'), { signal }).next()

@@ -54,14 +54,17 @@ describe.each(PATHS)('a connection over $path', ({ lean }) => {
 
     client.send(get('/wait') + post('/p', 'x') + get('/wait'))
     await until(() => seen.length > 0, 'the first is seen')
+    const other = await RawClient.connect(port)
+    other.send(get('/other'))
+    await other.reply()
+    expect(seen).toEqual(['GET /wait', 'GET /other'])
     await waiting.answer('first')
-    expect(seen[0]).toBe('GET /wait')
     expect((await client.reply()).body.toString()).toBe('first')
     expect((await client.reply()).body.toString()).toBe('POST /p x')
     await waiting.answer('third')
     expect((await client.reply()).body.toString()).toBe('third')
 
-    expect(seen).toEqual(['GET /wait', 'POST /p x', 'GET /wait'])
+    expect(seen).toEqual(['GET /wait', 'GET /other', 'POST /p x', 'GET /wait'])
   })
 
   it('keeps the connection, and closes it when it is asked to', async () => {
@@ -204,6 +207,21 @@ describe.each(PATHS)('a connection over $path', ({ lean }) => {
       await until(() => server.connections === 0, 'the connection is closed')
       // An answer that comes too late goes nowhere.
       await waiting.answer('late')
+    })
+
+    it('begins a wait that comes behind, but only for what is there', async () => {
+      const waiting = new Waiting()
+      const { port, seen, server } = await startHttp(waiting.handle, { lean })
+      const client = await RawClient.connect(port)
+      client.socket.end(get('/work') + get('/wait') + post('/p', 'x'))
+      await until(() => waiting.exchanges.length > 0, 'the work is asked for')
+
+      await waiting.answer('worked')
+
+      expect(bodies(await client.rest())).toEqual(['worked'])
+      expect(waiting.leavings).toBe(1)
+      expect(seen).toEqual(['GET /work', 'GET /wait'])
+      await until(() => server.connections === 0, 'the connection is closed')
     })
 
     it.each([

@@ -74,8 +74,10 @@ describe('the lean parser', () => {
 
   it('takes 40 headers, and a head of exactly the greatest length', () => {
     const headers = Array.from({ length: 39 }, (_, n) => `X-${n}: ${n}\r\n`).join('')
-    const head = accept(`GET / HTTP/1.1\r\nHost: x\r\n${headers}\r\n`)
+    const text = `GET / HTTP/1.1\r\nHost: x\r\n${headers}\r\n`
+    const head = accept(`${text}GET /next`)
     expect(head.names).toHaveLength(40)
+    expect(head.end).toBe(text.length)
 
     const room = 1024 - 'GET / HTTP/1.1\r\nHost: x\r\nA: '.length
     const longest = `GET / HTTP/1.1\r\nHost: x\r\nA: ${'a'.repeat(room)}\r\n\r\n`
@@ -189,6 +191,7 @@ describe('what the lean parser leaves to node:http, whole', () => {
     ['a leading line end', '\r'],
     ['TLS', '\x16\x03\x01'],
     ['a first line that ends in a bare LF', 'GET / HTTP/1.1\n'],
+    ['only the first line', 'GET / HTTP/1.1\nHost: x\r\n'],
     ['lines that do', 'GET / HTTP/1.1\r\nHost: x\n'],
     ['a blank line of bare LF', 'GET / HTTP/1.1\r\nHost: x\r\nA: b\n\n'],
   ])('at once, before the head has ended: %s', (_, text) => {

@@ -195,3 +195,30 @@ export class Following extends Connection {
     this.subscription = rig.hub.follow({ selectors, encoder: rig.lines, sink: this, ...options })
   }
 }
+
+/** Adds channels and notes 'caught up' among the lines of the connection. */
+export function add(follower: Following, selectors: Selectors, since: Since): MessageId[] {
+  const positions: MessageId[] = []
+  follower.subscription.add(selectors, since, (position) => {
+    positions.push(position)
+    follower.write(Buffer.from('caught up\n'))
+  })
+  return positions
+}
+
+/** A reader of channel a that has 'a:2' still to come, behind a socket that does not move. */
+export function stuck(rig: Rig): Following {
+  const listener = rig.follow(channels('a'))
+  listener.slow = true
+  rig.say('a:1')
+  rig.turns.end()
+  rig.say('a:2')
+  rig.turns.end()
+  return listener
+}
+
+export function unstick(rig: Rig, listener: Following): void {
+  listener.slow = false
+  listener.sent()
+  rig.turns.rest()
+}

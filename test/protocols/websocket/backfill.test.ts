@@ -68,6 +68,19 @@ describe.each(PATHS)('a backfill over $path', ({ lean }) => {
     expect(await client.json()).toEqual({ unsubscribed: ['other', 'long'], ref: 'no' })
   })
 
+  it('that was given up keeps nobody waiting who asked for something else as well', async () => {
+    const { port, client } = await backfilling()
+    client.send({ subscribe: ['long', 'new'], ref: 'both' })
+    client.send({ unsubscribe: ['other', 'long'], ref: 'no' })
+    const [, nothing] = await upTo(client, 'subscribed')
+    expect(nothing).toMatchObject({ subscribed: [], ref: 'long' })
+    const answers = [await client.json(), await client.json()]
+    expect(answers).toContainEqual({ unsubscribed: ['other', 'long'], ref: 'no' })
+    expect(answers).toContainEqual(expect.objectContaining({ subscribed: ['new'], ref: 'both' }))
+    await publish(port, 'new', 'heard')
+    expect(await client.bodies(1)).toEqual(['heard'])
+  })
+
   it('is given once to one who asks twice, and both are answered behind it', async () => {
     const { client } = await backfilling()
     client.send({ subscribe: 'long', since: 'all', ref: 'again' })

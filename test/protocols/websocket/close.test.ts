@@ -40,6 +40,24 @@ describe.each(PATHS)('the end of a WebSocket over $path', ({ lean }) => {
     expect(await client.raw.rest()).toBe('')
   })
 
+  it('leaves no frame behind the answer to a close that is read late', async () => {
+    const { port } = await start('limits: { maxUnsentBytes: 64MiB }')
+    const client = await FrameClient.open(port, '/ws/a')
+    await client.json()
+    client.raw.socket.pause()
+    // More than the buffers on the way hold: what comes later waits in the server.
+    const large = 'x'.repeat(6 * 2 ** 20)
+    for (let n = 0; n < 4; n++) await publish(port, 'a', large)
+    const other = await FrameClient.open(port)
+    client.sendFrame(CLOSE, GOODBYE)
+    for (let n = 0; n < 20; n++) await other.ask({ publish: 'a', body: 'late' })
+
+    client.raw.socket.resume()
+
+    expect(await client.closed()).toEqual({ code: 1000, reason: 'bye' })
+    expect(await client.raw.rest()).toBe('')
+  })
+
   it('under traffic still brings the close frame to the client', async () => {
     const { port } = await start()
     const clients = await Promise.all(

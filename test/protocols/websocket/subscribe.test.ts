@@ -142,6 +142,18 @@ describe.each(PATHS)('subscribing by frames over $path', ({ lean }) => {
     expect(await client.ask({ ping: 1 })).toHaveProperty('pong')
   })
 
+  it('to one more among others reads the history of that one only', async () => {
+    const { port } = await start()
+    await publishTogether(port, 'a', FOUR)
+    await publish(port, 'b', 'of b')
+    const client = await FrameClient.open(port, '/ws/a?since=all')
+    await client.json()
+    expect(await client.bodies(4)).toEqual(['one', 'two', 'three', 'four'])
+    client.send({ subscribe: ['a', 'b'], since: 'all' })
+    expect(await client.bodies(1)).toEqual(['of b'])
+    expect(await client.json()).toHaveProperty('subscribed', ['a', 'b'])
+  })
+
   it('to a channel and the subtree it lies in gives what is live once', async () => {
     const { port } = await start()
     const client = await FrameClient.open(port, '/ws/t/')
