@@ -218,17 +218,6 @@ describe('what the lean parser leaves to node:http, whole', () => {
 })
 
 /** The least time of several runs: what it costs when nothing else has the processor. */
-function costOf(text: string): number {
-  const bytes = Buffer.from(text, 'latin1')
-  let least = Number.POSITIVE_INFINITY
-  for (let run = 0; run < 8; run++) {
-    const start = performance.now()
-    readHead(bytes, 0, Number.POSITIVE_INFINITY)
-    least = Math.min(least, performance.now() - start)
-  }
-  return least
-}
-
 describe('hostile heads cost no more than their length', () => {
   const begin = 'GET / HTTP/1.1\r\nHost: x\r\n'
   it.each<[string, (n: number) => string]>([
@@ -251,9 +240,11 @@ describe('hostile heads cost no more than their length', () => {
     ['line ends', (n) => `GET / HTTP/1.1${'\r'.repeat(n)}\n\r\n\r\n`],
     ['empty lines of names', (n) => `${begin}${'a:\r\n'.repeat(n / 4)}b\r\n\r\n`],
   ])('%s', (_, hostile) => {
-    // 16 times the length: 16 times the time when it is linear, 256 times when it is quadratic.
-    const small = Math.max(costOf(hostile(2 ** 16)), 0.01)
-    expect(costOf(hostile(2 ** 20)) / small).toBeLessThan(100)
+    // Milliseconds when it is linear; an hour when it is quadratic. No machine is slow enough to mix them up.
+    const bytes = Buffer.from(hostile(2 ** 21), 'latin1')
+    const start = performance.now()
+    readHead(bytes, 0, Number.POSITIVE_INFINITY)
+    expect(performance.now() - start).toBeLessThan(10_000)
   })
 })
 

@@ -274,9 +274,12 @@ describe('the end of a stream', () => {
     pair.client.pause()
     pair.stream.end(large)
     pair.stream.write(Buffer.from('too late'))
+    let calls = 0
+    pair.stream.whenSent(() => calls++)
     pair.client.resume()
     await once(pair.client, 'close')
     expect(pair.bytes()).toBe(large.length)
     pair.stream.write(Buffer.from('far too late'))
+    expect(calls).toBe(0)
   })
 })

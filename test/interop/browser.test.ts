@@ -1,5 +1,5 @@
 /** Chromium's own EventSource and WebSocket, headless. */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -247,6 +247,41 @@ describe.skipIf(missing)("Chromium's WebSocket", () => {
     expect(got).toContainEqual(expect.objectContaining({ subscribed: ['a'], ref: 1 }))
     expect(got).toContainEqual(expect.objectContaining({ published: expect.any(String), ref: 2 }))
     expect(got).toContainEqual(expect.objectContaining({ body: 'from a page' }))
+  })
+
+  it('comes back with the client of the documentation: nothing lost, nothing twice', async () => {
+    const { port } = await startServer(config(origin))
+    const proxy = await Proxy.start(port)
+    const sent: string[] = []
+    const publishThree = async (): Promise<void> => {
+      for (const channel of ['a', 't/x', 'a']) sent.push(await publish(port, channel, ''))
+    }
+    await publishThree()
+    const page = await openPage(origin)
+    const code = /```js\n(\/\*\*\n \* Follows channels over lost[^]*?)```/.exec(
+      readFileSync('docs/protocols/websocket.md', 'utf8'),
+    )?.[1]
+    await page.addScriptTag({ content: code ?? '' })
+    await page.evaluate((url) => {
+      const heard: string[] = []
+      Object.assign(globalThis, { heard })
+      const { follow } = globalThis as unknown as {
+        follow: (at: string, starts: object, onMessage: (message: { id: string }) => void) => void
+      }
+      follow(url, { a: 'all', 't/': 'all' }, ({ id }) => heard.push(id))
+    }, proxy.url('/ws/', 'ws').href)
+
+    const heard = (): Promise<string[]> =>
+      page.evaluate(() => (globalThis as unknown as { heard: string[] }).heard)
+    for (let round = 0; round < 3; round++) {
+      await publishThree()
+      while ((await heard()).length < sent.length);
+      proxy.cut()
+      await publishThree()
+    }
+    while ((await heard()).length < sent.length);
+    expect((await heard()).toSorted()).toEqual(sent.toSorted())
+    expect(proxy.connections).toBe(4)
   })
 
   it('of another origin cannot connect where it is not allowed, and not publish with *', async () => {

@@ -1,6 +1,7 @@
 /** Other people's clients for Node.js and the shell: eventsource, ws, curl. */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { EventSource } from 'eventsource'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
@@ -70,6 +71,42 @@ describe('the eventsource package', () => {
     await once(source as never, 'error')
     expect(source.readyState).toBe(EventSource.CLOSED)
     expect(proxy.connections).toBe(1)
+  })
+})
+
+describe('the example for Node.js in the documentation', () => {
+  const EXAMPLE = /In Node\.js 20[^]*?```js\n([^]*?)```/.exec(
+    readFileSync('docs/protocols/events.md', 'utf8'),
+  )?.[1]
+
+  function node(url: string): { output: () => string; ended: Promise<unknown[]> } {
+    const code = EXAMPLE?.replace('http://localhost:8080/events/test', url).replace('3000', '30')
+    const program = spawn(process.execPath, ['--input-type=module', '-e', code ?? ''])
+    onTestFinished(() => void program.kill())
+    let output = ''
+    for (const stream of [program.stdout, program.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+    }
+    return { output: () => output, ended: once(program, 'close') }
+  }
+
+  it('works when pasted, over cut connections', async () => {
+    const { port, server } = await startServer(CONFIG)
+    const proxy = await Proxy.start(port)
+    const { output } = node(proxy.url('/events/a').href)
+    await until(() => server.hub().receivers('a' as never) === 1, 'it listens')
+    await publish(port, 'a', 'one\ntwo')
+    await until(() => output() === 'message one\ntwo\n', 'it has the first')
+    proxy.cut()
+    await publish(port, 'a', 'three', { 'X-EventSource-Event': 'build' })
+    await until(() => output() === 'message one\ntwo\nbuild three\n', 'it has the second')
+  })
+
+  it('stops where it is refused', async () => {
+    const { url } = await startServer(CONFIG)
+    const { output, ended } = node(`${url}/events/a?since=x`)
+    expect((await ended)[0]).toBe(1)
+    expect(output()).toContain('bad_cursor')
   })
 })
 
