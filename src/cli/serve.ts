@@ -1,7 +1,7 @@
 import pc from 'picocolors'
 import { isLoopback } from '../access/peers.ts'
 import { ConfigError, formatProblems, type Loaded, loadConfig } from '../config/index.ts'
-import { FanfareServer } from '../server/server.ts'
+import { FanfareServer, StartError } from '../server/server.ts'
 import { colors } from './config.ts'
 import type { ServeFlags } from './flags.ts'
 import { configSchema } from '../server/schema.ts'
@@ -39,6 +39,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
     server = await FanfareServer.start(config, { onError: report })
   } catch (error) {
     console.error(`fanfare: ${whyNot(error, config.address, config.port)}`)
+    if (!(error instanceof StartError)) report(error)
     return 1
   }
   announce(server)
@@ -54,10 +55,15 @@ export async function serve(flags: ServeFlags): Promise<number> {
 function announce(server: FanfareServer): void {
   const { config } = server
   console.log(`${pc.bold(`Fanfare ${version()}`)} listens on ${pc.cyan(server.url)}\n`)
-  const rows = server.examples.map(({ location, example }) => ({
+  const locations = server.examples.map(({ location, example }) => ({
     where: `${location.type.padEnd(10)} ${server.url}${location.prefix ?? location.url ?? ''}`,
     example,
   }))
+  const doors = server.places.map(({ what, where, example = '' }) => ({
+    where: `${what.padEnd(10)} ${where}`,
+    example,
+  }))
+  const rows = [...locations, ...doors]
   const width = Math.max(0, ...rows.map((row) => row.where.length))
   for (const { where, example } of rows) {
     console.log(`  ${where.padEnd(width)}  ${example === '' ? '' : pc.dim(example)}`.trimEnd())
@@ -84,17 +90,24 @@ function told(): Promise<void> {
   })
 }
 
-function whyNot(error: unknown, address: string, port: number): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  const place = `${address === '' ? '*' : address}:${port}`
+function whyNot(thrown: unknown, mainAddress: string, mainPort: number): string {
+  const { cause, door } = thrown instanceof StartError ? thrown : { cause: thrown, door: undefined }
+  const error = cause as NodeJS.ErrnoException & { address?: string; port?: number }
+  const { address = mainAddress, port = door === undefined ? mainPort : undefined } = error
+  const place = port === undefined ? address : `${address === '' ? '*' : address}:${port}`
+  const other =
+    door === undefined
+      ? 'choose another port: --port 8081, with npm: npm start -- --port 8081.'
+      : `choose another in the configuration (\`${door}: { port: … }\`, or FANFARE_${door.toUpperCase()}__PORT in the environment), or switch it off (\`${door}: false\`).`
+  const { code, message } = error
   if (code === 'EADDRINUSE') {
-    return `something else listens on ${place} already; stop it, or choose another port: --port 8081, with npm: npm start -- --port 8081.`
+    return `something else listens on ${place} already; stop it, or ${other}`
   }
   if (code === 'EACCES') {
-    return `no permission to listen on ${place}; ports below 1024 need root. Choose another with --port.`
+    return `no permission to listen on ${place}; ports below 1024 need root. Or ${other}`
   }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
     return `${address} is not an address of this machine.`
   }
-  return `cannot start: ${message}`
+  return `cannot start${door === undefined ? '' : ` ${door}`}: ${message}`
 }

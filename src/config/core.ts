@@ -80,7 +80,7 @@ export const limitsSchema = Type.Object(
     }),
     idempotencyWindow: Duration({
       description: 'How long a repeated publish is recognised by its key; 0 = not at all.',
-      default: '2m',
+      default: '24h',
       ...timer,
     }),
     idempotencyKeys: Type.Integer({

@@ -4,7 +4,7 @@ import { describeNode } from './describe.ts'
 import { parseJson } from './json.ts'
 import { resolveLocations } from './locations.ts'
 import { ConfigError, inReadingOrder, type Problem, problemAt } from './problems.ts'
-import { reachability } from './reachable.ts'
+import { reachability, shadowed } from './reachable.ts'
 import { MAX_FILE_BYTES, readSource, tooLarge } from './read.ts'
 import { type ConfigSchema, settings } from './schema.ts'
 import { type Source, type Span, wholeOf } from './source.ts'
@@ -106,8 +106,11 @@ function resolve(schema: ConfigSchema, root: MapNode, findings: Findings): Resol
   }
   const stores = resolveStores(schema, node('store'), findings)
   const placed = resolveLocations(schema, node('locations'), at('locations'), findings)
-  findings.problems.push(...missingStores(findings.storeUses, stores), ...reachability(placed))
   const doors = Object.fromEntries(schema.doors.map((key) => [key, values[key]]))
+  findings.problems.push(...missingStores(findings.storeUses, stores), ...reachability(placed))
+  if (!findings.problems.some(({ severity }) => severity === 'error')) {
+    findings.problems.push(...shadowed(placed, schema.fixedPaths(doors)))
+  }
   const core = values as Pick<
     ResolvedConfig,
     'address' | 'port' | 'trustedPeers' | 'trustedProxies' | 'limits'

@@ -35,6 +35,18 @@ export function reachability(placed: readonly PlacedLocation[]): Problem[] {
   return problems
 }
 
+/** Warnings of locations that take a path which a door serves when no location does. */
+export function shadowed(placed: readonly PlacedLocation[], paths: readonly string[]): Problem[] {
+  return placed.flatMap((location) => {
+    const taken = paths.filter((path) => location.pattern.regex.test(path))
+    if (taken.length === 0) return []
+    const message =
+      `${location.config.source.text} takes ${taken.join(', ')}, which would otherwise be answered ` +
+      'as docs/configuration.md says; narrow it if that is not meant'
+    return [warn(location, message)]
+  })
+}
+
 function hidden(later: PlacedLocation, rivals: readonly PlacedLocation[]): Problem[] {
   const partly: Problem[] = []
   const overlapping: PlacedLocation[] = []

@@ -14,6 +14,8 @@ export interface ConfigFragment {
   storeTypes?: Record<string, TProperties>
   /** The locations that are there when the configuration has none of its own. */
   defaultLocations?: readonly DefaultLocation[]
+  /** Paths of the main port that are served when no location takes them, given the doors' values. */
+  fixedPaths?: (doors: Readonly<Record<string, unknown>>) => readonly string[]
 }
 
 export interface DefaultLocation {
@@ -33,6 +35,8 @@ export interface ConfigSchema {
   readonly storeTypes: Readonly<Record<string, Readonly<Record<string, Shape>>>>
   readonly defaultLocations: readonly DefaultLocation[]
   readonly defaultStore: Readonly<Record<string, unknown>>
+  /** What is served when no location takes it, given the doors' values. */
+  fixedPaths(doors: Readonly<Record<string, unknown>>): string[]
 }
 
 /** The store that runs when the configuration names none. */
@@ -62,7 +66,15 @@ export function composeSchema(fragments: readonly ConfigFragment[]): ConfigSchem
   claim(keys, 'store', { ...storeShape(storeTypes), default: DEFAULT_STORE }, 'key')
   const locations = { ...locationsShape(locationTypes), default: defaultLocations }
   claim(keys, 'locations', locations, 'key')
-  return { keys, doors, locationTypes, storeTypes, defaultLocations, defaultStore: DEFAULT_STORE }
+  return {
+    keys,
+    doors,
+    locationTypes,
+    storeTypes,
+    defaultLocations,
+    defaultStore: DEFAULT_STORE,
+    fixedPaths: (values) => fragments.flatMap(({ fixedPaths }) => fixedPaths?.(values) ?? []),
+  }
 }
 
 function addTypes(

@@ -18,6 +18,11 @@ export interface Draft {
   readonly ttl?: number | undefined
   /** Makes a retried publish safe: the same key on the same channel is stored once. */
   readonly key?: string | undefined
+  /**
+   * The key alone says whether two messages are the same: it was made from what the message is
+   * about, so the same key with other bytes is a duplicate too, and not a publisher's mistake.
+   */
+  readonly keyDecides?: boolean | undefined
 }
 
 /** What a stored message costs beside its bytes: objects, array slots, map entries. */

@@ -3,6 +3,8 @@ import type { ConfigFragment } from '../config/schema.ts'
 import type { LocationConfig, ResolvedConfig } from '../config/types.ts'
 import type { Exchange, Upgrade } from '../http/exchange.ts'
 import type { Hub } from '../hub/hub.ts'
+import type { Clock } from '../model/clock.ts'
+import type { MaybePromise } from '../model/maybe.ts'
 import type { Wheel } from '../net/wheel.ts'
 
 /** What the server lends to its doors. */
@@ -11,6 +13,8 @@ export interface DoorContext {
   readonly trust: Trust
   /** Heartbeats and idle times of all connections. */
   readonly wheel: Wheel
+  /** Times that are told to clients are read from here, never ahead of what messages are stamped with. */
+  readonly clock: Clock
   /** The hub of a named store. */
   hub(store: string): Hub
   /** What went wrong while no client was waiting for an answer. */
@@ -30,6 +34,40 @@ export interface Door {
    * one location; each request goes to the first, in the order of `doors.ts`, that takes it.
    */
   location?(location: LocationConfig, context: DoorContext): LocationHandler | undefined
+  /**
+   * Paths of the main port that are this door's own. They come after all locations; the fragment
+   * names them in `fixedPaths`, so that a location which takes one of them is warned of.
+   */
+  routes?(context: DoorContext): readonly Route[]
+  /**
+   * Begins what needs no location: listens on a port of its own, watches a folder. Undefined when the
+   * configuration has switched it off.
+   */
+  start?(context: DoorContext): MaybePromise<Running | undefined>
+}
+
+export interface Route {
+  /** The whole path, as sent. */
+  readonly path: string
+  /** Answers a request, or leaves it (false). */
+  handle(exchange: Exchange): boolean
+  /** One line for people to try, for the list at start. */
+  example?(base: string): string | undefined
+}
+
+/** What a door has begun. */
+export interface Running {
+  /** For the list at start. */
+  readonly places: readonly Place[]
+  /** Ends it: nothing is left open. */
+  stop(): MaybePromise<void>
+}
+
+/** Where a door is found, and a line to try. */
+export interface Place {
+  readonly what: string
+  readonly where: string
+  readonly example?: string
 }
 
 export interface LocationHandler {

@@ -2,7 +2,7 @@ import type { LocationConfig } from '../config/types.ts'
 import type { Exchange, Upgrade } from '../http/exchange.ts'
 import { errorReply, reply } from '../http/reply.ts'
 import { FanfareError } from '../model/errors.ts'
-import type { Door, DoorContext, LocationHandler } from '../protocols/door.ts'
+import type { Door, DoorContext, LocationHandler, Route } from '../protocols/door.ts'
 
 interface Place {
   readonly location: LocationConfig
@@ -12,12 +12,14 @@ interface Place {
 /** Finds who answers a request of the main port: locations in order, then the doors of each. */
 export class Router {
   readonly #places: readonly Place[]
+  readonly #routes: readonly Route[]
 
   constructor(doors: readonly Door[], context: DoorContext) {
     this.#places = context.config.locations.map((location) => ({
       location,
       handlers: doors.flatMap((door) => door.location?.(location, context) ?? []),
     }))
+    this.#routes = doors.flatMap((door) => door.routes?.(context) ?? [])
   }
 
   handle(exchange: Exchange): void {
@@ -25,6 +27,9 @@ export class Router {
       const id = idIn(location, exchange.path)
       if (id === undefined) continue
       for (const handler of handlers) if (handler.handle?.(exchange, id)) return
+    }
+    for (const route of this.#routes) {
+      if (route.path === exchange.path && route.handle(exchange)) return
     }
     if (exchange.path === '/' && exchange.method === 'GET') {
       exchange.send(

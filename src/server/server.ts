@@ -5,7 +5,7 @@ import { HttpServer } from '../http/server.ts'
 import { Hub } from '../hub/hub.ts'
 import { Clock } from '../model/clock.ts'
 import { Wheel } from '../net/wheel.ts'
-import type { DoorContext } from '../protocols/door.ts'
+import type { Door, DoorContext, Place, Running } from '../protocols/door.ts'
 import { DOORS } from '../protocols/doors.ts'
 import { isSweepable, openStore } from '../stores/open.ts'
 import type { Store } from '../stores/store.ts'
@@ -26,6 +26,20 @@ export interface ServerOptions {
   readonly lean?: boolean
 }
 
+/** Why a server could not start. */
+export class StartError extends Error {
+  override readonly cause: NodeJS.ErrnoException
+  /** The door that failed; undefined: the main port. */
+  readonly door: string | undefined
+
+  constructor(cause: NodeJS.ErrnoException, door: string | undefined) {
+    super(cause.message)
+    this.name = 'StartError'
+    this.cause = cause
+    this.door = door
+  }
+}
+
 /** A running server. */
 export class FanfareServer {
   readonly config: ResolvedConfig
@@ -36,6 +50,7 @@ export class FanfareServer {
   readonly #router: Router
   readonly #wheel: Wheel
   readonly #sweeper: NodeJS.Timeout
+  readonly #running: readonly Running[]
 
   private constructor(
     parts: Pick<FanfareServer, 'config' | 'address'> & {
@@ -44,6 +59,7 @@ export class FanfareServer {
       http: HttpServer
       router: Router
       wheel: Wheel
+      running: readonly Running[]
     },
   ) {
     this.config = parts.config
@@ -53,12 +69,13 @@ export class FanfareServer {
     this.#http = parts.http
     this.#router = parts.router
     this.#wheel = parts.wheel
+    this.#running = parts.running
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref()
   }
 
   /**
    * Starts everything that the configuration names.
-   * @throws Error when the port cannot be listened on; nothing is left open then
+   * @throws StartError when a port cannot be listened on; nothing is left open then
    */
   static async start(config: ResolvedConfig, options: ServerOptions = {}): Promise<FanfareServer> {
     const { limits } = config
@@ -76,6 +93,7 @@ export class FanfareServer {
       config,
       trust: new Trust(config.trustedPeers, config.trustedProxies),
       wheel,
+      clock,
       onError,
       hub(name) {
         const hub = hubs.get(name)
@@ -92,13 +110,21 @@ export class FanfareServer {
       handle: (exchange) => router.handle(exchange),
       upgrade: (upgrade) => router.upgrade(upgrade),
     })
+    const running: Running[] = []
+    let door: Door | undefined
     try {
       const address = await http.listen(config.port, config.address)
+      for (door of DOORS) {
+        const started = await door.start?.(context)
+        if (started) running.push(started)
+      }
       wheel.start()
-      return new FanfareServer({ config, address, stores, hubs, http, router, wheel })
+      return new FanfareServer({ config, address, stores, hubs, http, router, wheel, running })
     } catch (error) {
+      for (const started of running) await started.stop()
       await http.close()
-      throw error
+      for (const store of stores.values()) await store.close()
+      throw new StartError(error as NodeJS.ErrnoException, door?.name)
     }
   }
 
@@ -115,6 +141,11 @@ export class FanfareServer {
     return this.#router.examples(this.url)
   }
 
+  /** What listens or watches beside the main port. */
+  get places(): readonly Place[] {
+    return this.#running.flatMap(({ places }) => places)
+  }
+
   get connections(): number {
     return this.#http.connections
   }
@@ -129,6 +160,7 @@ export class FanfareServer {
   async stop(): Promise<void> {
     clearInterval(this.#sweeper)
     this.#wheel.stop()
+    for (const running of this.#running) await running.stop()
     await this.#http.close()
     for (const store of this.#stores.values()) await store.close()
   }

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto'
-import type { ChannelName } from '../model/channel.ts'
 import { FanfareError } from '../model/errors.ts'
 import type { MessageId } from '../model/id.ts'
 import type { Draft } from '../model/message.ts'
@@ -38,7 +37,7 @@ export class KeyWindow {
    */
   find(draft: Draft, now: number): MessageId | undefined {
     if (draft.key === undefined) return undefined
-    const seen = this.#seen.get(slot(draft.channel, draft.key))
+    const seen = this.#seen.get(slotOf(draft))
     if (!seen || seen.time + this.#span <= now) return undefined
     if (seen.print !== fingerprint(draft)) throw new FanfareError('key_reused')
     return seen.id
@@ -50,7 +49,7 @@ export class KeyWindow {
 
   remember(draft: Draft, id: MessageId, now: number): void {
     if (draft.key === undefined) return
-    const key = slot(draft.channel, draft.key)
+    const key = slotOf(draft)
     this.#seen.delete(key)
     this.#seen.set(key, { id, print: fingerprint(draft), time: now })
     this.#forget(now)
@@ -80,11 +79,13 @@ export class KeyWindow {
   }
 }
 
-function slot(channel: ChannelName, key: string): string {
-  return `${channel.length}:${channel}${key}`
+/** Keys that decide are made by us: no client's key is ever taken for one. */
+function slotOf({ channel, key, keyDecides }: Draft): string {
+  return `${keyDecides ? '=' : ''}${channel.length}:${channel}${key}`
 }
 
 function fingerprint(draft: Draft): string {
+  if (draft.keyDecides) return ''
   const hash = createHash('sha256').update(draft.body)
   hash.update(JSON.stringify([draft.contentType, draft.data, draft.attributes, draft.ttl]))
   return hash.digest('base64')

@@ -46,7 +46,7 @@ export const MEMORY_DEFAULTS: MemoryLimits = {
   maxTotalMessages: 1_000_000,
   maxBytes: 256 * 2 ** 20,
   maxChannels: 100_000,
-  keyWindow: 120_000,
+  keyWindow: 24 * 3600 * 1000,
   maxKeys: 100_000,
 }
 

@@ -59,7 +59,7 @@ describe('without a file', () => {
       heartbeat: 15_000,
       maxConnections: 18_000,
       maxSubscriptions: 1000,
-      idempotencyWindow: 120_000,
+      idempotencyWindow: 86_400_000,
       idempotencyKeys: 100_000,
     })
   })
