@@ -18,6 +18,12 @@ export const PROGRAMS = [
     found: () => onPath('chromium') || onPath('chromium-browser') || onPath('google-chrome'),
   },
   { name: 'Python 3', packages: ['python3'], found: () => onPath('python3') },
+  { name: 'git', packages: ['git'], found: () => onPath('git') },
+  {
+    name: 'Lua',
+    packages: ['lua5.1', 'lua-socket', 'lua-json'],
+    found: () => onPath('lua5.1') && existsSync('/usr/share/lua/5.1/socket.lua'),
+  },
 ]
 
 function onPath(program) {

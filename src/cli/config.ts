@@ -1,11 +1,12 @@
+import type { Format } from './flags.ts'
 import { ConfigError, formatProblems, jsonSchema, loadConfig } from '../config/index.ts'
 import { configSchema } from '../server/schema.ts'
 
 /** @returns the exit code: 0 when the file can be used */
-export function checkConfig(file: string, format: string | undefined): number {
+export function checkConfig(file: string, format: Format | undefined): number {
   const schema = configSchema()
   try {
-    const { config, warnings } = loadConfig(schema, { file, format: readFormat(format), env: {} })
+    const { config, warnings } = loadConfig(schema, { file, format, env: {} })
     if (warnings.length > 0) console.error(formatProblems(warnings, { color: colors() }))
     const stores = Object.keys(config.stores).length
     console.log(
@@ -23,12 +24,6 @@ export function checkConfig(file: string, format: string | undefined): number {
 export function printSchema(): number {
   console.log(JSON.stringify(jsonSchema(configSchema()), null, 2))
   return 0
-}
-
-/** @throws Error for anything but yaml and json, the two that hbpush has */
-export function readFormat(format: string | undefined): 'yaml' | 'json' | undefined {
-  if (format === undefined || format === 'yaml' || format === 'json') return format
-  throw new ConfigError([])
 }
 
 /** Whether messages to people may have colours. */

@@ -1,7 +1,11 @@
+import type { Format } from '../config/load.ts'
+
+export type { Format }
+
 /** Options as the command line gives them. */
 export interface ServeFlags {
   readonly config?: string
-  readonly format?: string
+  readonly format?: Format
   readonly port?: string
   readonly address?: string
 }

@@ -1,10 +1,17 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander'
-import type { PublishFlags, ServeFlags, WatchFlags } from './flags.ts'
+import { Command, CommanderError, Option } from 'commander'
+import type { Format, PublishFlags, ServeFlags, WatchFlags } from './flags.ts'
 import { version } from './version.ts'
 
 /** Where a server with the defaults is found. */
 const DEFAULT_SERVER = 'http://localhost:8080'
+
+function formatOption(): Option {
+  return new Option(
+    '-f, --format <format>',
+    'of the configuration, when the name of the file does not tell',
+  ).choices(['yaml', 'json', 'gitpubsub'])
+}
 
 const program = new Command('fanfare')
   .description('One push server: publish by any door, listen by any other, miss nothing.')
@@ -17,8 +24,11 @@ const program = new Command('fanfare')
 program
   .command('serve')
   .description('run the server')
-  .option('-c, --config <file>', 'configuration, YAML or JSON; without it, the defaults')
-  .option('-f, --format <format>', 'yaml or json, when the name of the file does not tell')
+  .option(
+    '-c, --config <file>',
+    'configuration: YAML, JSON, or a gitpubsub.cfg; without it, the defaults',
+  )
+  .addOption(formatOption())
   .option('-p, --port <port>', 'main port, before what the configuration says; 0 = any free one')
   .option('-a, --address <address>', 'address to listen on, before what the configuration says')
   .addHelpText(
@@ -73,8 +83,8 @@ config
   .command('check')
   .description('say whether a configuration can be used, and where not')
   .argument('<file>')
-  .option('-f, --format <format>', 'yaml or json, when the name of the file does not tell')
-  .action(async (file: string, options: { format?: string }) => {
+  .addOption(formatOption())
+  .action(async (file: string, options: { format?: Format }) => {
     const { checkConfig } = await import('./config.ts')
     process.exitCode = checkConfig(file, options.format)
   })

@@ -19,7 +19,7 @@ export async function serve(flags: ServeFlags): Promise<number> {
   try {
     loaded = loadConfig(configSchema(), {
       file: flags.config,
-      format: flags.format as 'yaml' | 'json' | undefined,
+      format: flags.format,
       env: process.env,
       flags: {
         ...(flags.port === undefined ? {} : { port: flags.port }),
@@ -71,9 +71,11 @@ function announce(server: FanfareServer): void {
   const stores = Object.entries(config.stores).map(([name, { type }]) => `${name} (${type})`)
   console.log(`\n  stores     ${stores.join(', ')}`)
   console.log(`  publishing from ${config.trustedPeers.join(', ')} only`)
-  if (!isLoopback(server.address.address)) {
+  const addresses = [server.address.address, ...server.places.map(({ address }) => address)]
+  const open = addresses.filter((address) => address !== undefined && !isLoopback(address))
+  if (open.length > 0) {
     console.error(
-      `\n${pc.yellow('warning')}: ${server.address.address} can be reached from other machines: anyone there may listen. Only trustedPeers may publish.`,
+      `\n${pc.yellow('warning')}: ${[...new Set(open)].join(', ')} can be reached from other machines: anyone there may listen. Only trustedPeers may publish.`,
     )
   }
   console.log(`\nStop with Ctrl-C.`)

@@ -1,6 +1,7 @@
 import { applyEnvironment, parseText } from './env.ts'
 import { check, defaultOf, type Findings, unknownKey } from './check.ts'
 import { describeNode } from './describe.ts'
+import { parseGitpubsub } from './gitpubsub.ts'
 import { parseJson } from './json.ts'
 import { resolveLocations } from './locations.ts'
 import { ConfigError, inReadingOrder, type Problem, problemAt } from './problems.ts'
@@ -13,13 +14,17 @@ import { emptyMap, type MapNode, nodeOf, withValue } from './tree.ts'
 import type { ResolvedConfig } from './types.ts'
 import { parseYaml } from './yaml.ts'
 
+/** What a configuration may be written in. */
+export const FORMATS = ['yaml', 'json', 'gitpubsub'] as const
+export type Format = (typeof FORMATS)[number]
+
 export interface LoadOptions {
   /** The file to read; with `text`, only its name for messages. Without both, the defaults hold. */
   file?: string | undefined
   /** The configuration itself. */
   text?: string | undefined
-  /** By the file's name unless given: `.json` is JSON, all else YAML. */
-  format?: 'yaml' | 'json' | undefined
+  /** By the file's name unless given: `.json` is JSON, `.cfg` GitPubSub's, all else YAML. */
+  format?: Format | undefined
   /** The environment, usually `process.env`; it goes before the file. */
   env: Readonly<Record<string, string | undefined>>
   /** Values by key path (`port`, `limits.heartbeat`) from the command line; they go before all. */
@@ -56,11 +61,11 @@ function readRoot(options: LoadOptions, problems: Problem[]): MapNode {
     throw new ConfigError([tooLarge(name)])
   }
   const source: Source = text === undefined ? readSource(name) : { name, kind: 'file', text }
-  const format = options.format ?? (name.toLowerCase().endsWith('.json') ? 'json' : 'yaml')
+  const format = options.format ?? formatOf(name)
   // An empty file says nothing, in either format.
   const empty = source.text.replace(/^\ufeff/, '').trim() === ''
   if (empty) return emptyMap(wholeOf(source))
-  const parsed = format === 'json' ? parseJson(source) : parseYaml(source)
+  const parsed = PARSERS[format](source)
   const { root } = parsed
   if (!root) throw new ConfigError(inReadingOrder(parsed.problems))
   problems.push(...parsed.problems)
@@ -69,6 +74,13 @@ function readRoot(options: LoadOptions, problems: Problem[]): MapNode {
   const expected = 'a map of keys, such as `port: 8080`'
   const message = `expected ${expected}, found ${describeNode(root)}`
   throw new ConfigError([...problems, problemAt(root.at, '', message, { expected })])
+}
+
+const PARSERS = { yaml: parseYaml, json: parseJson, gitpubsub: parseGitpubsub }
+
+function formatOf(name: string): Format {
+  if (/\.json$/i.test(name)) return 'json'
+  return /\.cfg$/i.test(name) ? 'gitpubsub' : 'yaml'
 }
 
 function applyFlags(

@@ -22,6 +22,13 @@ function allocate(length: number): Buffer {
   return bytes
 }
 
+/** A copy of a part of something larger, which it would keep in memory as long as itself. */
+export function ownBytes(part: Buffer): Buffer {
+  const bytes = allocate(part.length)
+  part.copy(bytes)
+  return bytes
+}
+
 /**
  * A body that comes in pieces, kept as one Buffer: a piece of one byte costs one byte, however many
  * of them a client makes of its body.
@@ -38,6 +45,11 @@ export class Body {
 
   get length(): number {
     return this.#length
+  }
+
+  /** One byte of what has come. */
+  at(index: number): number | undefined {
+    return this.#bytes[index]
   }
 
   add(piece: Buffer): void {

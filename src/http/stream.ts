@@ -7,8 +7,11 @@ const NOTHING = Buffer.alloc(0)
 
 export interface StreamOptions {
   readonly wheel: Wheel
-  /** Written when the wheel comes round, so that proxies and clients see that the stream lives. */
-  readonly heartbeat: Buffer | undefined
+  /**
+   * Written when the wheel comes round, so that proxies and clients see that the stream lives. A
+   * function is asked each time, and may leave it out.
+   */
+  readonly heartbeat: Buffer | ((stream: StreamConnection) => Buffer | undefined) | undefined
   /** A socket that moves no byte for this long, in ms, while something is unsent, is closed; 0 = never. */
   readonly idleTimeout: number
 }
@@ -80,7 +83,10 @@ export class StreamConnection implements Sink, WheelItem {
     const stalled = this.#progress.stalledFor(this.#socket, now)
     if (idleTimeout > 0 && stalled >= idleTimeout) this.#socket.destroy()
     // With bytes still unsent a heartbeat would only wait behind them.
-    else if (heartbeat && this.unsent === 0) this.write(heartbeat)
+    else if (heartbeat && this.unsent === 0) {
+      const beat = typeof heartbeat === 'function' ? heartbeat(this) : heartbeat
+      if (beat) this.write(beat)
+    }
   }
 
   closed(): void {

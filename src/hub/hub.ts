@@ -83,6 +83,13 @@ export class Hub implements AudienceHost, FollowerHost {
     return { id: appended.id, duplicate: appended.duplicate, receivers }
   }
 
+  /** Several, in order; they are appended in one turn, and so go out together. */
+  publishAll(drafts: readonly Draft[]): MaybePromise<readonly Published[]> {
+    const results = drafts.map((draft) => this.publish(draft))
+    const waits = results.some((result) => result instanceof Promise)
+    return waits ? Promise.all(results.map(async (result) => result)) : (results as Published[])
+  }
+
   /**
    * Starts a subscription. What the sink is owed already may be written, and a follower of one
    * message may be served and ended, before this returns.

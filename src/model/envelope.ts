@@ -28,7 +28,7 @@ function quote(text: string): string {
 }
 
 /** JSON text has line breaks only between its tokens: there they may be spaces. */
-function oneLine(json: string): string {
+export function oneLine(json: string): string {
   return /[\r\n]/.test(json) ? json.replace(/[\r\n]+/g, ' ') : json
 }
 

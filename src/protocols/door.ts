@@ -68,6 +68,8 @@ export interface Place {
   readonly what: string
   readonly where: string
   readonly example?: string
+  /** The address that it listens on, for a warning where that can be reached from elsewhere. */
+  readonly address?: string
 }
 
 export interface LocationHandler {

@@ -1,5 +1,6 @@
 import type { Door } from './door.ts'
 import { events } from './events/index.ts'
+import { feed } from './feed/index.ts'
 import { relay } from './relay/index.ts'
 import { websocket } from './websocket/index.ts'
 
@@ -7,4 +8,4 @@ import { websocket } from './websocket/index.ts'
  * Every protocol. Where several serve one location, the first that takes a request has it: those
  * that ask for something special stand before the relay, which takes all the rest.
  */
-export const DOORS: readonly Door[] = [websocket, events, relay]
+export const DOORS: readonly Door[] = [websocket, events, relay, feed]

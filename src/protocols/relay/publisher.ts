@@ -93,7 +93,7 @@ export class PublisherLocation implements LocationHandler {
 
   #publish(exchange: Exchange, channel: ChannelName, drafts: readonly Draft[]): void {
     attempt(
-      () => this.#append(drafts),
+      () => this.#hub.publishAll(drafts),
       (published) => {
         settle(
           this.#hub.stat(channel),
@@ -103,13 +103,6 @@ export class PublisherLocation implements LocationHandler {
       },
       (error) => this.#fail(exchange, error),
     )
-  }
-
-  /** In order; several at once go out in one batch, as they are appended in one turn. */
-  #append(drafts: readonly Draft[]): MaybePromise<readonly Published[]> {
-    const results = drafts.map((draft) => this.#hub.publish(draft))
-    const waits = results.some((result) => result instanceof Promise)
-    return waits ? Promise.all(results.map(async (result) => result)) : (results as Published[])
   }
 
   #published(
