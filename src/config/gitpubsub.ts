@@ -34,7 +34,10 @@ export function parseGitpubsub(source: Source): { root: MapNode; problems: Probl
   let scanned = false
   let start = 0
   for (const line of source.text.split('\n')) {
-    const text = line.replace(/\r$/, '').replace(/(^|\s)[#;].*$/, '$1').trimEnd()
+    const text = line
+      .replace(/\r$/, '')
+      .replace(/(^|\s)[#;].*$/, '$1')
+      .trimEnd()
     const at = (from: number, length: number): Span => ({
       source,
       start: start + from,

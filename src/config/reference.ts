@@ -15,6 +15,9 @@ export function configReference(schema: ConfigSchema): string {
   for (const [name, shape] of groups) {
     parts.push(`## ${name}\n\n${shape.description ?? ''}`, table(shape.properties ?? {}, [name]))
   }
+  for (const [name, shape] of Object.entries(keys)) {
+    if (shape.type !== 'object') parts.push(...section([name], shape))
+  }
   parts.push('## store', store?.description ?? '', STORES)
   for (const [type, options] of Object.entries(schema.storeTypes)) {
     const note = NOT_BUILT[type] === undefined ? '' : ' (not built yet)'
@@ -25,6 +28,21 @@ export function configReference(schema: ConfigSchema): string {
     parts.push(`### type: ${type}`, table(options))
   }
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
+}
+
+/** The options of a door, and of the maps within it. */
+function section(path: readonly string[], shape: Shape): string[] {
+  const map = mapOf(shape)
+  if (!map?.properties || Object.keys(map.properties).length === 0) return []
+  const title = `${'#'.repeat(path.length + 1)} ${path.join('.')}`
+  const inner = Object.entries(map.properties).flatMap(([name, option]) =>
+    section([...path, name], option),
+  )
+  return [`${title}\n\n${shape.description ?? ''}`, table(map.properties, path), ...inner]
+}
+
+function mapOf(shape: Shape): Shape | undefined {
+  return shape.properties ? shape : shape.anyOf?.find((branch) => branch.properties)
 }
 
 /** @param path the keys above, when these can be set by environment variables */
@@ -49,7 +67,7 @@ const INTRODUCTION = `# Configuration
 <!-- Written by \`npm run docs\` from the schema; changes here are lost. -->
 
 One YAML or JSON file: \`npm start -- --config FILE\`, or \`fanfare serve --config FILE\`. hbpush's files work as
-they are. Without a file, the defaults below hold. \`fanfare config check FILE\` says whether a file can be
+they are, and so does a \`gitpubsub.cfg\`. Without a file, the defaults below hold. \`fanfare config check FILE\` says whether a file can be
 used, and where not; \`fanfare config schema\` prints a JSON Schema for editors.
 
 Command-line options go before environment variables, and those before the file. An environment variable's

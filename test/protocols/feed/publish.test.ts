@@ -140,13 +140,6 @@ describe('a commit', () => {
     log: 'Say hello\n\nAt length.',
   }
 
-  async function posted(commit: object, headers = '', times = 1): Promise<readonly Message[]> {
-    const { feedPort, server } = await startFeed()
-    for (let n = 0; n < times; n++)
-      await post(feedPort, '/json', JSON.stringify({ commit }), headers)
-    return kept(server)
-  }
-
   it('gets a line that people can read, and keeps its JSON', async () => {
     const [message] = await posted(COMMIT)
     expect(message?.body.toString()).toBe('Mona committed to hello.git: Say hello')
@@ -326,3 +319,9 @@ describe('a client that takes too long', () => {
     )
   })
 })
+
+async function posted(commit: object, headers = '', times = 1): Promise<readonly Message[]> {
+  const { feedPort, server } = await startFeed()
+  for (let n = 0; n < times; n++) await post(feedPort, '/json', JSON.stringify({ commit }), headers)
+  return kept(server)
+}

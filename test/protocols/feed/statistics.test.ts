@@ -56,12 +56,6 @@ describe('HEAD', () => {
 })
 
 describe('a path instead of a port', () => {
-  function socketPath(): string {
-    const folder = mkdtempSync(join(tmpdir(), 'fanfare-'))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
-    return join(folder, 'feed.sock')
-  }
-
   it('is a UNIX socket, whose clients are trusted as this machine is', async () => {
     const path = socketPath()
     const { server } = await startServer(`feed: { port: ${path} }`)
@@ -97,3 +91,9 @@ it('feed: false listens nowhere', async () => {
   const { server } = await startServer('feed: false')
   expect(server.places).toEqual([])
 })
+
+function socketPath(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'fanfare-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  return join(folder, 'feed.sock')
+}

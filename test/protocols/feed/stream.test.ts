@@ -93,13 +93,6 @@ describe('a subscriber', () => {
 })
 
 describe('an event', () => {
-  async function shown(draft: { body: Buffer; contentType?: string; data?: string }) {
-    const { feedPort, server } = await startFeed('stillalive: 0')
-    const client = await FeedClient.open(feedPort, '/a')
-    await server.hub().publish({ channel: named('a/b'), ...draft })
-    return client.line()
-  }
-
   it('is the data that was published beside the body', async () => {
     const data = '{"push": {"n": 12345678901234567890}}'
     expect(await shown({ body: text('octocat pushed'), data })).toBe(data)
@@ -175,4 +168,11 @@ describe('stillalive', () => {
 
 function text(body: string): Buffer {
   return Buffer.from(body)
+}
+
+async function shown(draft: { body: Buffer; contentType?: string; data?: string }) {
+  const { feedPort, server } = await startFeed('stillalive: 0')
+  const client = await FeedClient.open(feedPort, '/a')
+  await server.hub().publish({ channel: named('a/b'), ...draft })
+  return client.line()
 }
