@@ -6,13 +6,15 @@ export interface Bar {
   readonly shape: string
   readonly door: string
   readonly metric: string
-  /** Compared to this peer's figure, or absolute without one. */
+  /** Compared to this peer's figure, … */
   readonly against?: string
+  /** … or to our own at another door; absolute without either. */
+  readonly againstDoor?: string
   readonly atLeast?: number
   readonly atMost?: number
 }
 
-/** Issue 2's bars. Later issues raise them and add their own. */
+/** Each issue raises them or adds its own. */
 export const BARS: readonly Bar[] = [
   {
     title: 'SSE saturated, deliveries/s',
@@ -52,6 +54,29 @@ export const BARS: readonly Bar[] = [
     metric: 'slowed',
     atMost: 10,
   },
+  {
+    title: 'feed paced, CPU per delivery to that of SSE',
+    shape: 'paced',
+    door: 'feed',
+    metric: 'cpu',
+    againstDoor: 'sse',
+    atMost: 1.2,
+  },
+  {
+    title: 'feed saturated, CPU per delivery to that of SSE',
+    shape: 'fanout',
+    door: 'feed',
+    metric: 'cpu',
+    againstDoor: 'sse',
+    atMost: 1.2,
+  },
+  {
+    title: '100,000 kept events replayed, events/s',
+    shape: 'replay',
+    door: 'feed',
+    metric: 'replayed',
+    atLeast: 100_000,
+  },
 ]
 
 /** How a bar came out; `not measured` when a side of it is missing. */
@@ -70,8 +95,10 @@ export type FailedAt = (shape: string, door: string) => boolean
 export function judge(medianOf: MedianOf, failedAt: FailedAt): Verdict[] {
   return BARS.map((bar) => {
     const ours = medianOf(bar.shape, bar.door, OURS, bar.metric)
-    const theirs =
-      bar.against === undefined ? 1 : medianOf(bar.shape, bar.door, bar.against, bar.metric)
+    const absolute = bar.against === undefined && bar.againstDoor === undefined
+    const theirs = absolute
+      ? 1
+      : medianOf(bar.shape, bar.againstDoor ?? bar.door, bar.against ?? OURS, bar.metric)
     const value = ours / theirs
     if (failedAt(bar.shape, bar.door)) return { bar, value: undefined, state: 'MISSED' }
     if (Number.isNaN(value)) return { bar, value: undefined, state: 'not measured' }

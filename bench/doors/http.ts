@@ -101,6 +101,20 @@ class HttpReplies implements ReplyReader {
 
 /** Publishing by `POST path`, keep-alive and pipelined; `create` makes it PUT the channel first. */
 export function postForm(path: (channel: string) => string, create: boolean): PublishForm {
+  return form(path, create, 'text/plain', ['', ''])
+}
+
+/** The same with the body within a JSON object, for doors of JSON. */
+export function postJsonForm(path: (channel: string) => string, create: boolean): PublishForm {
+  return form(path, create, 'application/json', ['{"m":"', '"}'])
+}
+
+function form(
+  path: (channel: string) => string,
+  create: boolean,
+  type: string,
+  [before, after]: readonly [string, string],
+): PublishForm {
   return {
     prepare: (channel) =>
       create ? [exchangeStep(requestBytes('PUT', path(channel), ['Content-Length: 0']))] : [],
@@ -108,10 +122,12 @@ export function postForm(path: (channel: string) => string, create: boolean): Pu
     request: (channel, body) =>
       Buffer.concat([
         requestBytes('POST', path(channel), [
-          'Content-Type: text/plain',
-          `Content-Length: ${body.length}`,
+          `Content-Type: ${type}`,
+          `Content-Length: ${before.length + body.length + after.length}`,
         ]),
+        Buffer.from(before),
         body,
+        Buffer.from(after),
       ]),
     replies: () => new HttpReplies(),
   }

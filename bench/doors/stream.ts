@@ -15,6 +15,21 @@ export function sseDoor(path: (channel: string) => string, publish: PublishForm)
   }
 }
 
+/** GitPubSub's feed, on a port of its own: each event a line of JSON in a chunk. */
+export function feedDoor(publish: PublishForm): StreamDoor {
+  return {
+    kind: 'stream',
+    label: 'feed',
+    port: 'feed',
+    publishPort: 'main',
+    publish,
+    subscribe: (channel) => [openingStep(requestBytes('GET', `/${channel}`, []), 200)],
+    resume: (channel, since) => [
+      openingStep(requestBytes('GET', `/${channel}`, [`X-Fetch-Since: ${since}`]), 200),
+    ],
+  }
+}
+
 /**
  * WebSocket, published to over HTTP. Frames are counted by their bodies' markers. The driver answers
  * no pings, so a measured interval must be shorter than the server's patience with a silent client.

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { postForm } from '../doors/http.ts'
+import { postForm, postJsonForm } from '../doors/http.ts'
 import { longpollDoor } from '../doors/longpoll.ts'
-import { sseDoor, websocketDoor } from '../doors/stream.ts'
+import { feedDoor, sseDoor, websocketDoor } from '../doors/stream.ts'
 import { freePort } from '../run/launch.ts'
 import { ROOT, scratch } from '../run/paths.ts'
 import type { Peer } from './peer.ts'
@@ -13,6 +13,7 @@ const PROGRAM = join(ROOT, 'dist/src/cli/main.js')
 
 /** Polls of an unknown channel are 404, so the channel is PUT first. */
 const publish = postForm((channel) => `/publisher/${channel}`, true)
+const publishJson = postJsonForm((channel) => `/publisher/${channel}`, true)
 
 /** Our server, with its defaults. */
 export const fanfare: Peer = {
@@ -21,17 +22,29 @@ export const fanfare: Peer = {
   doors: {
     sse: sseDoor((channel) => `/events/${channel}`, publish),
     websocket: websocketDoor((channel) => `/ws/${channel}`, publish),
+    feed: feedDoor(publishJson),
     longpoll: longpollDoor((channel) => `/subscriber/${channel}`, publish),
   },
   missing: () =>
     existsSync(PROGRAM) ? undefined : `${PROGRAM} is missing; build it: npm run build`,
   async start(core) {
     const port = await freePort()
+    const feed = await freePort()
     return startServer({
-      command: [process.execPath, PROGRAM, 'serve', '--port', String(port)],
+      // The feed's port is set by an environment variable, as it has no option.
+      command: [
+        'env',
+        `FANFARE_FEED__PORT=${feed}`,
+        process.execPath,
+        PROGRAM,
+        'serve',
+        '--port',
+        String(port),
+      ],
       core,
       cwd: scratch('fanfare'),
       port,
+      ports: { feed },
       version,
     })
   },

@@ -8,6 +8,8 @@ export interface ServerOptions {
   /** Its working directory, removed when it stops. */
   readonly cwd: string
   readonly port: number
+  /** Further ports, by the names that doors use. */
+  readonly ports?: Readonly<Record<string, number>>
   /** Asked once it accepts connections. */
   readonly version: () => string | Promise<string>
 }
@@ -24,7 +26,7 @@ export async function startServer(options: ServerOptions): Promise<Running> {
     await launched.accepting(port)
     return {
       pid: launched.pid,
-      ports: { main: port },
+      ports: { main: port, ...options.ports },
       version: await options.version(),
       lastWords: () =>
         `${launched.ending === undefined ? '' : `ended by ${launched.ending}\n`}${launched.output}`,

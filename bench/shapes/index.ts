@@ -1,11 +1,20 @@
 import { fanout, pacedFanout } from './fanout.ts'
 import { idle } from './idle.ts'
+import { replay } from './replay.ts'
 import { longpoll100, longpoll1000 } from './longpoll.ts'
 import type { Shape } from './shape.ts'
 import { slow } from './slow.ts'
 
 /** In the order they run in. A new shape is a file and a line here. */
-export const SHAPES: readonly Shape[] = [fanout, pacedFanout, longpoll100, longpoll1000, idle, slow]
+export const SHAPES: readonly Shape[] = [
+  fanout,
+  pacedFanout,
+  longpoll100,
+  longpoll1000,
+  replay,
+  idle,
+  slow,
+]
 
 export function shapeNamed(name: string): Shape {
   const shape = SHAPES.find((one) => one.name === name)
