@@ -42,8 +42,8 @@ export class Message {
   /** About how many bytes of memory keeping this message costs. */
   readonly size: number
   readonly #data: string | undefined
-  /** The body as JSON; null: nobody has asked yet. */
-  #bodyJson: string | null | undefined = null
+  /** Whether the body is JSON; undefined: nobody has asked yet. */
+  #bodyIsJson: boolean | undefined = undefined
 
   /** @param channel the store's own copy of the name, so that one string serves all its messages */
   constructor(id: MessageId, time: number, draft: Draft, channel: ChannelName = draft.channel) {
@@ -66,9 +66,16 @@ export class Message {
    */
   get data(): string | undefined {
     if (this.#data !== undefined) return this.#data
-    // Parsed once however many subscribers ask, and not at all when none does.
-    if (this.#bodyJson === null) this.#bodyJson = jsonOf(this.body, this.contentType)
-    return this.#bodyJson
+    return this.bodyIsJson ? this.body.toString('utf8') : undefined
+  }
+
+  /**
+   * Whether the body is JSON. Parsed once however many subscribers ask, and not at all when none does;
+   * only the verdict is kept, as the text would be in memory twice.
+   */
+  get bodyIsJson(): boolean {
+    this.#bodyIsJson ??= isJson(this.body, this.contentType)
+    return this.#bodyIsJson
   }
 
   /** The data that was published beside the body, if any. */
@@ -95,18 +102,15 @@ export function isJsonType(contentType: string): boolean {
   return JSON_TYPE.test(contentType)
 }
 
-function jsonOf(body: Buffer, contentType: string | undefined): string | undefined {
-  if (contentType !== undefined && !isJsonType(contentType)) return undefined
-  const first = body[0]
-  if (first === undefined) return undefined
-  if (contentType === undefined && !mayOpenJson(body)) return undefined
-  const text = body.toString('utf8')
+function isJson(body: Buffer, contentType: string | undefined): boolean {
+  if (contentType !== undefined && !isJsonType(contentType)) return false
+  if (body.length === 0) return false
+  if (contentType === undefined && !mayOpenJson(body)) return false
   try {
-    const value: unknown = JSON.parse(text)
-    if (contentType === undefined && (typeof value !== 'object' || value === null)) return undefined
-    return text
+    const value: unknown = JSON.parse(body.toString('utf8'))
+    return contentType !== undefined || (typeof value === 'object' && value !== null)
   } catch {
-    return undefined
+    return false
   }
 }
 

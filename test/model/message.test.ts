@@ -55,7 +55,7 @@ describe('the data of a message', () => {
     const one = new Message(makeId(1, 0), 1_000, { channel: 'a' as ChannelName, body })
 
     expect(read).toBe(0)
-    expect([one.data, one.data]).toEqual(['{"a":1}', '{"a":1}'])
+    expect([one.bodyIsJson, one.bodyIsJson]).toEqual([true, true])
     expect(read).toBe(1)
   })
 })
