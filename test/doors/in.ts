@@ -1,0 +1,93 @@
+import { expect } from 'vitest'
+import { FrameClient } from '../protocols/websocket/frame-client.ts'
+import { post } from '../protocols/feed/feed-client.ts'
+import { request } from '../support/raw.ts'
+import type { Expected, Ports } from './message.ts'
+
+/** A way in. */
+interface Publisher {
+  readonly name: string
+  /** Publishes one message to the channel `octocat/hello`; answers what it is. */
+  publish(ports: Ports): Promise<Expected>
+}
+
+const CHANNEL = 'octocat/hello'
+const TEXT = 'text/plain; charset=utf-8'
+
+const COMMIT = {
+  commit: {
+    repository: 'git',
+    project: 'hello.git',
+    ref: 'refs/heads/main',
+    hash: '0123456789abcdef0123456789abcdef01234567',
+    author: 'Mona',
+    log: 'Say "hello" – ☃',
+  },
+}
+
+export const IN: readonly Publisher[] = [
+  {
+    name: 'relay: a text',
+    async publish({ main }) {
+      const body = 'Hello "world"! ☃'
+      await posted(main, `/publisher/${CHANNEL}`, TEXT, body)
+      return { body, type: TEXT }
+    },
+  },
+  {
+    name: 'relay: JSON',
+    async publish({ main }) {
+      const body = '{"build": 17, "n": 12345678901234567890}'
+      await posted(main, `/publisher/${CHANNEL}`, 'application/json', body)
+      return { body, type: 'application/json' }
+    },
+  },
+  {
+    name: 'relay: a JSON line with data and attributes',
+    async publish({ main }) {
+      const line =
+        '{"body":"build 17 failed","type":"text/plain","data":{"n":1e2},"attributes":{"url":"http://x/"}}'
+      await posted(main, `/publisher/${CHANNEL}`, 'application/x-ndjson', line)
+      return {
+        body: 'build 17 failed',
+        type: 'text/plain',
+        data: '{"n":1e2}',
+        attributes: { url: 'http://x/' },
+      }
+    },
+  },
+  {
+    name: 'websocket: a frame',
+    async publish({ main }) {
+      const client = await FrameClient.open(main)
+      const answer = await client.ask({ publish: CHANNEL, body: 'from a frame', data: [1] })
+      expect(answer).toHaveProperty('published')
+      return { body: 'from a frame', data: '[1]' }
+    },
+  },
+  {
+    name: 'feed: a commit',
+    async publish({ feed }) {
+      const data = JSON.stringify(COMMIT)
+      expect(await post(feed, `/${CHANNEL}`, data)).toContain('Message sent!')
+      return {
+        body: 'Mona committed to hello.git: Say "hello" – ☃',
+        type: TEXT,
+        data,
+        attributes: { revision: COMMIT.commit.hash, ref: 'refs/heads/main' },
+      }
+    },
+  },
+  {
+    name: 'feed: any JSON',
+    async publish({ feed }) {
+      expect(await post(feed, `/${CHANNEL}`, '{"svn": 1}')).toContain('Message sent!')
+      return { body: '{"svn": 1}', type: 'application/json' }
+    },
+  },
+]
+
+async function posted(port: number, path: string, type: string, body: string): Promise<void> {
+  const { status } = await request(port, 'POST', path, { 'Content-Type': type }, body)
+  expect([200, 201, 202]).toContain(status)
+}
