@@ -1,7 +1,7 @@
 import { before, type MessageId } from '../model/id.ts'
 import type { Message } from '../model/message.ts'
 import type { Selectors } from '../model/selector.ts'
-import type { Encoder, EndReason } from './contract.ts'
+import type { Encoder, EndReason, Gap } from './contract.ts'
 import type { Follower } from './follower.ts'
 
 /** What an audience needs of the hub. */
@@ -85,12 +85,16 @@ export class Audience {
     this.#batch = []
     this.#batchBytes = 0
     if (this.#live.length > 0) {
-      const bytes = this.encoder.encode(this.once ? [first] : batch)
+      const bytes = this.#encode(this.once ? [first] : batch)
       if (this.once) this.#serve(bytes, first.id)
       else this.#writeAll(bytes, before(first.id))
     }
     if (this.#fresh.length > 0) this.#flushFresh(batch)
     if (this.size === 0) this.#host.emptied(this)
+  }
+
+  #encode(messages: readonly Message[], gap?: Gap): Buffer {
+    return this.encoder.encode(messages, gap, this.selectors)
   }
 
   /** The hot loop. Nothing in here may allocate. */
@@ -147,9 +151,9 @@ export class Audience {
     if (start === -1) return undefined
     const messages = this.once ? batch.slice(start, start + 1) : batch.slice(start)
     const upTo = (messages.at(-1) as Message).id
-    if (follower.gap) return { bytes: this.encoder.encode(messages, follower.gap), upTo }
+    if (follower.gap) return { bytes: this.#encode(messages, follower.gap), upTo }
     let bytes = shared.get(start)
-    if (!bytes) shared.set(start, (bytes = this.encoder.encode(messages)))
+    if (!bytes) shared.set(start, (bytes = this.#encode(messages)))
     return { bytes, upTo }
   }
 

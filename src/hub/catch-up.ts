@@ -143,7 +143,7 @@ export class CatchUp {
     }
     // One that was not told yet becomes part of the newer one.
     if (audience.once && gap) follower.gap = { from: follower.gap?.from ?? gap.from, to: gap.to }
-    const bytes = this.#encode(follower, cursor, page, gap, known)
+    const bytes = this.#encode(follower, backfill, page, gap, known)
     cursor.cursor = page.upTo
     if (bytes) follower.sink.write(bytes)
     if (audience.once && bytes) {
@@ -168,20 +168,22 @@ export class CatchUp {
 
   #encode(
     follower: Follower,
-    cursor: Cursor,
+    backfill: Backfill | undefined,
     page: Page,
     gap: Gap | undefined,
     known: EncodedPage | undefined,
   ): Buffer | undefined {
     const { encoder, once } = follower.audience
+    const { selectors } = backfill ?? follower.audience
+    const { messages } = page
     if (once) {
       // A poll has one answer: a gap without a message waits until there is one to tell it with.
-      return page.messages.length > 0 ? encoder.encode(page.messages, follower.gap) : undefined
+      return messages.length > 0 ? encoder.encode(messages, follower.gap, selectors) : undefined
     }
-    if (gap) return encoder.encode(page.messages, gap)
+    if (gap) return encoder.encode(messages, gap, selectors)
     if (known) return known.bytes
-    const bytes = page.messages.length > 0 ? encoder.encode(page.messages) : undefined
-    if (cursor === follower) {
+    const bytes = messages.length > 0 ? encoder.encode(messages, undefined, selectors) : undefined
+    if (!backfill) {
       let pages = this.#pages.get(follower.audience)
       if (!pages) this.#pages.set(follower.audience, (pages = new Map()))
       pages.set(follower.cursor, { page, bytes })

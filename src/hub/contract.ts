@@ -45,8 +45,9 @@ export interface Encoder {
   /**
    * One Buffer for a batch, oldest first; never called with nothing to say. `gap` comes before the
    * messages; there may be a gap and no message, except for followers of one message.
+   * @param selectors what the audience follows, for protocols that tell which of it a message is for
    */
-  encode(messages: readonly Message[], gap?: Gap): Buffer
+  encode(messages: readonly Message[], gap: Gap | undefined, selectors: Selectors): Buffer
   /** False where the protocol cannot tell a gap: such a follower is ended instead. */
   readonly tellsGaps: boolean
 }

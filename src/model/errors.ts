@@ -17,6 +17,7 @@ export const ERRORS = {
   bad_message: { status: 400, message: 'The message is not in the form this door takes.' },
   bad_expiry: { status: 400, message: 'TTL is a whole number of seconds, 0 or more.' },
   bad_key: { status: 400, message: 'An Idempotency-Key is 1 to 255 characters.' },
+  unauthorized: { status: 401, message: 'The request is not signed as this hook asks for.' },
   not_trusted: { status: 403, message: 'Only trusted peers may publish.' },
   foreign_origin: { status: 403, message: 'Pages of other origins may not use this location.' },
   unknown_location: {

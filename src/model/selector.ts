@@ -1,23 +1,33 @@
 import { channelFromBytes, textToBytes, type ChannelName } from './channel.ts'
+import { Glob } from './glob.ts'
 
 /**
- * What one subscriber follows: channels, and subtrees by prefix. The subtree `x/` is every name that
- * begins with `x/`, not `x` itself; the prefix '' is everything.
+ * What one subscriber follows: channels, subtrees by prefix, and Redis's glob patterns. The subtree `x/`
+ * is every name that begins with `x/`, not `x` itself; the prefix '' is everything.
  *
  * Two sets that select the same things in any order have the same `key`.
  */
 export class Selectors {
   readonly channels: readonly ChannelName[]
   readonly prefixes: readonly string[]
+  /** Without a leading `/`, as names have none. */
+  readonly patterns: readonly string[]
   readonly key: string
+  #globs: readonly Glob[] | undefined
 
-  constructor(channels: readonly ChannelName[], prefixes: readonly string[] = []) {
-    this.channels = channels.length > 1 ? [...new Set(channels)].sort() : channels
-    this.prefixes = prefixes.length > 1 ? [...new Set(prefixes)].sort() : prefixes
+  constructor(
+    channels: readonly ChannelName[],
+    prefixes: readonly string[] = [],
+    patterns: readonly string[] = [],
+  ) {
+    this.channels = ordered(channels)
+    this.prefixes = ordered(prefixes)
+    this.patterns = ordered(patterns)
     // Lengths in front keep apart names that contain any byte, separators included.
     let key = ''
     for (const name of this.channels) key += `c${name.length}:${name}`
     for (const prefix of this.prefixes) key += `s${prefix.length}:${prefix}`
+    for (const pattern of this.patterns) key += `p${pattern.length}:${pattern}`
     this.key = key
   }
 
@@ -41,24 +51,32 @@ export class Selectors {
   }
 
   get size(): number {
-    return this.channels.length + this.prefixes.length
+    return this.channels.length + this.prefixes.length + this.patterns.length
   }
 
-  /** The one channel, when there is only one and no subtree. */
+  /** The one channel, when there is only one and nothing else. */
   get single(): ChannelName | undefined {
-    return this.prefixes.length === 0 && this.channels.length === 1 ? this.channels[0] : undefined
+    return this.size === 1 ? this.channels[0] : undefined
+  }
+
+  /** Whether any name might match: then a reader has to look at all of them. */
+  get wide(): boolean {
+    return this.prefixes.length > 0 || this.patterns.length > 0
   }
 
   matches(channel: ChannelName): boolean {
     for (const name of this.channels) if (name === channel) return true
     for (const prefix of this.prefixes) if (channel.startsWith(prefix)) return true
-    return false
+    if (this.patterns.length === 0) return false
+    this.#globs ??= this.patterns.map((pattern) => new Glob(pattern))
+    return this.#globs.some((glob) => glob.matches(channel))
   }
 
   with(other: Selectors): Selectors {
     return new Selectors(
       [...this.channels, ...other.channels],
       [...this.prefixes, ...other.prefixes],
+      [...this.patterns, ...other.patterns],
     )
   }
 
@@ -66,6 +84,11 @@ export class Selectors {
     return new Selectors(
       this.channels.filter((name) => !other.channels.includes(name)),
       this.prefixes.filter((prefix) => !other.prefixes.includes(prefix)),
+      this.patterns.filter((pattern) => !other.patterns.includes(pattern)),
     )
   }
+}
+
+function ordered<T extends string>(names: readonly T[]): readonly T[] {
+  return names.length > 1 ? [...new Set(names)].sort() : names
 }

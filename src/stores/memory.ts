@@ -118,10 +118,10 @@ export class MemoryStore implements Store, Sweepable {
 
   read(query: ReadQuery): Page {
     const now = this.#clock.now()
-    const { channels, prefixes } = query.selectors
+    const { channels } = query.selectors
     const source = { query, head: this.#head, now }
     this.#expire(now, EXPIRE_STEPS)
-    if (prefixes.length > 0) {
+    if (query.selectors.wide) {
       this.#ageAll(now, Number.POSITIVE_INFINITY)
       return { ...readScan(this.#timeline, source), floor: this.#floorOf(query) }
     }
@@ -300,13 +300,13 @@ export class MemoryStore implements Store, Sweepable {
 
   /** The highest floor among what a query selects: below it, something may be missing. */
   #floorOf(query: ReadQuery): MessageId {
-    const { channels, prefixes } = query.selectors
+    const { channels, wide } = query.selectors
     let floor = BEFORE_ALL
     for (const name of channels) {
       const own = this.#channels.get(name)?.floor ?? this.#floor
       if (own > floor) floor = own
     }
-    if (prefixes.length === 0) return floor
+    if (!wide) return floor
     if (this.#floor > floor) floor = this.#floor
     // Only a cursor below some channel's floor has to know whose it is.
     if (query.after >= this.#highestFloor) return floor

@@ -63,4 +63,17 @@ describe('Matcher', () => {
     // Not even an empty place.
     expect(matcher.exact(name('a'))).toBe(matcher.exact(name('never')))
   })
+
+  it('finds those whose pattern matches, and forgets them', () => {
+    const matcher = new Matcher()
+    const [star, set] = [['x/*'], ['[xy]/a', 'nothing']].map((patterns) =>
+      audience(new Selectors([], [], patterns)),
+    ) as [Audience, Audience]
+    matcher.add(star)
+    matcher.add(set)
+    expect(heard(matcher, 'x/a')).toEqual([star, set])
+    expect(heard(matcher, 'y/a')).toEqual([set])
+    matcher.remove(star)
+    expect(heard(matcher, 'x/a')).toEqual([set])
+  })
 })

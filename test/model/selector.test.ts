@@ -84,4 +84,20 @@ describe('Selectors', () => {
     expect(Selectors.parseText('€'.repeat(171))).toBeUndefined()
     expect(Selectors.parseText('é')).toEqual(of(['\xc3\xa9']))
   })
+
+  it('hold patterns too, which are added and dropped like names', () => {
+    const wide = new Selectors([], [], ['b?', 'a*', 'a*'])
+    expect(wide.patterns).toEqual(['a*', 'b?'])
+    expect(['ax', 'bx', 'b', 'c'].map((one) => wide.matches(one as ChannelName))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ])
+    expect([wide.wide, wide.single, of(['a']).wide]).toEqual([true, undefined, false])
+    const both = of(['a'], ['x/']).with(wide)
+    expect(both.size).toBe(4)
+    expect(both.without(of(['a'], ['x/'])).key).toBe(wide.key)
+    expect(of(['a*']).key).not.toBe(new Selectors([], [], ['a*']).key)
+  })
 })
