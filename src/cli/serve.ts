@@ -55,15 +55,10 @@ export async function serve(flags: ServeFlags): Promise<number> {
 function announce(server: FanfareServer): void {
   const { config } = server
   console.log(`${pc.bold(`Fanfare ${version()}`)} listens on ${pc.cyan(server.url)}\n`)
-  const locations = server.examples.map(({ location, example }) => ({
-    where: `${location.type.padEnd(10)} ${server.url}${location.prefix ?? location.url ?? ''}`,
+  const rows = server.places.map(({ what, where, example = '' }) => ({
+    where: `${what.padEnd(12)} ${where}`,
     example,
   }))
-  const doors = server.places.map(({ what, where, example = '' }) => ({
-    where: `${what.padEnd(10)} ${where}`,
-    example,
-  }))
-  const rows = [...locations, ...doors]
   const width = Math.max(0, ...rows.map((row) => row.where.length))
   for (const { where, example } of rows) {
     console.log(`  ${where.padEnd(width)}  ${example === '' ? '' : pc.dim(example)}`.trimEnd())

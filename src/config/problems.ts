@@ -37,6 +37,9 @@ export interface ProblemDetails {
   secret?: boolean | undefined
 }
 
+/** A line that may hold a secret beside the mistake, or instead of it: none of it is printed. */
+const SECRETS = /(?:secret|token|passw)\w*["']?\s*[:=]/i
+
 /** A problem at a place. */
 export function problemAt(
   span: Span,
@@ -45,7 +48,8 @@ export function problemAt(
   details: ProblemDetails = {},
 ): Problem {
   const { line, column, length, excerpt } = positionOf(span)
-  const { severity = 'error', expected, found, suggestion, secret } = details
+  const { severity = 'error', expected, found, suggestion } = details
+  const secret = details.secret || SECRETS.test(excerpt) || SECRETS.test(`${suggestion}:`)
   return {
     severity,
     file: span.source.name,

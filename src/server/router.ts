@@ -2,24 +2,26 @@ import type { LocationConfig } from '../config/types.ts'
 import type { Exchange, Upgrade } from '../http/exchange.ts'
 import { errorReply, reply } from '../http/reply.ts'
 import { FanfareError } from '../model/errors.ts'
-import type { Door, DoorContext, LocationHandler, Route } from '../protocols/door.ts'
+import type { Door, DoorContext, LocationHandler, Place, Route } from '../protocols/door.ts'
 
-interface Place {
+interface Served {
   readonly location: LocationConfig
   readonly handlers: readonly LocationHandler[]
 }
 
 /** Finds who answers a request of the main port: locations in order, then the doors of each. */
 export class Router {
-  readonly #places: readonly Place[]
-  readonly #routes: readonly Route[]
+  readonly #places: readonly Served[]
+  readonly #routes: readonly { readonly door: string; readonly route: Route }[]
 
   constructor(doors: readonly Door[], context: DoorContext) {
     this.#places = context.config.locations.map((location) => ({
       location,
       handlers: doors.flatMap((door) => door.location?.(location, context) ?? []),
     }))
-    this.#routes = doors.flatMap((door) => door.routes?.(context) ?? [])
+    this.#routes = doors.flatMap((door) =>
+      (door.routes?.(context) ?? []).map((route) => ({ door: door.name, route })),
+    )
   }
 
   handle(exchange: Exchange): void {
@@ -28,7 +30,7 @@ export class Router {
       if (id === undefined) continue
       for (const handler of handlers) if (handler.handle?.(exchange, id)) return
     }
-    for (const route of this.#routes) {
+    for (const { route } of this.#routes) {
       if (route.path === exchange.path && route.handle(exchange)) return
     }
     if (exchange.path === '/' && exchange.method === 'GET') {
@@ -48,8 +50,8 @@ export class Router {
   /** For people who look at the port with a browser: what there is, and a line to try each. */
   #index(exchange: Exchange): string {
     const base = `http://${exchange.header('host') ?? 'localhost'}`
-    const lines = this.examples(base).map(({ location, example }) =>
-      `${location.source.text.padEnd(28)} ${example}`.trimEnd(),
+    const lines = this.places(base).map(({ what, where, example = '' }) =>
+      `${`${what} ${where}`.padEnd(28)} ${example}`.trimEnd(),
     )
     return `Fanfare, a push server.\n\n${lines.join('\n')}\n`
   }
@@ -63,12 +65,22 @@ export class Router {
     upgrade.refuse(errorReply(upgrade, new FanfareError('unknown_location'), true))
   }
 
-  /** What can be tried, by location. */
-  examples(base: string): { location: LocationConfig; example: string }[] {
-    return this.#places.flatMap(({ location, handlers }) => {
-      const example = handlers.map((handler) => handler.example?.(base)).find(Boolean)
-      return [{ location, example: example ?? '' }]
+  /** What there is on this port, and a line to try each. @param base the port as a URL */
+  places(base: string): Place[] {
+    const locations = this.#places.map(({ location, handlers }) => ({
+      what: location.type,
+      where: location.prefix ?? location.url ?? '',
+      example: handlers.map((handler) => handler.example?.(base)).find(Boolean) ?? '',
+    }))
+    const doors = [...new Set(this.#routes.map(({ door }) => door))].map((name) => {
+      const routes = this.#routes.filter(({ door }) => door === name).map(({ route }) => route)
+      return {
+        what: name,
+        where: routes.map(({ path }) => path).join(' '),
+        example: routes.map((route) => route.example?.(base)).find(Boolean) ?? '',
+      }
     })
+    return [...locations, ...doors]
   }
 }
 

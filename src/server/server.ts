@@ -101,18 +101,20 @@ export class FanfareServer {
         return hub
       },
     }
-    const router = new Router(DOORS, context)
+    // Set before the first request comes.
+    let router: Router | undefined
     const http = new HttpServer({
       onError,
       limits,
       maxConnections: limits.maxConnections,
       ...(options.lean === undefined ? {} : { lean: options.lean }),
-      handle: (exchange) => router.handle(exchange),
-      upgrade: (upgrade) => router.upgrade(upgrade),
+      handle: (exchange) => router?.handle(exchange),
+      upgrade: (upgrade) => router?.upgrade(upgrade),
     })
     const running: Running[] = []
     let door: Door | undefined
     try {
+      router = new Router(DOORS, context)
       const address = await http.listen(config.port, config.address)
       for (door of DOORS) {
         const started = await door.start?.(context)
@@ -136,14 +138,17 @@ export class FanfareServer {
     return `http://${host}:${port}`
   }
 
-  /** Every location with a line to try. */
-  get examples(): ReturnType<Router['examples']> {
-    return this.#router.examples(this.url)
-  }
-
-  /** What listens or watches beside the main port. */
+  /** Everything that can be used: the main port's paths, and what listens or watches beside it. */
   get places(): readonly Place[] {
-    return this.#running.flatMap(({ places }) => places)
+    const { url } = this
+    const paths = this.#router.places(url).map((place) => ({
+      ...place,
+      where: place.where
+        .split(' ')
+        .map((path, index) => (index === 0 ? `${url}${path}` : path))
+        .join(' '),
+    }))
+    return [...paths, ...this.#running.flatMap(({ places }) => places)]
   }
 
   get connections(): number {

@@ -85,6 +85,32 @@ export const IN: readonly Publisher[] = [
       return { body: '{"svn": 1}', type: 'application/json' }
     },
   },
+  {
+    name: 'webhooks: the form',
+    async publish({ main }) {
+      const form = 'channel=octocat/hello&message=Hello+%22form%22+%E2%98%83'
+      await posted(main, '/', 'application/x-www-form-urlencoded', form)
+      return { body: 'Hello "form" ☃', type: TEXT }
+    },
+  },
+  {
+    name: 'webhooks: a push on GitHub',
+    async publish({ main }) {
+      const payload = {
+        ref: 'refs/heads/main',
+        after: COMMIT.commit.hash,
+        repository: { full_name: CHANNEL },
+        commits: [{ id: COMMIT.commit.hash, message: 'Say hello', author: { name: 'Mona' } }],
+      }
+      await posted(main, '/github', 'application/json', JSON.stringify(payload))
+      return {
+        body: 'Mona committed to octocat/hello: Say hello',
+        type: TEXT,
+        data: `{"push":{"repository":"octocat/hello","ref":"refs/heads/main","after":"${COMMIT.commit.hash}","commits":[{"id":"${COMMIT.commit.hash}","message":"Say hello","author":{"name":"Mona"}}],"total":1,"created":false,"deleted":false}}`,
+        attributes: { revision: COMMIT.commit.hash, kind: 'push', source: 'github' },
+      }
+    },
+  },
 ]
 
 async function posted(port: number, path: string, type: string, body: string): Promise<void> {

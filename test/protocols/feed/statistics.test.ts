@@ -59,7 +59,7 @@ describe('a path instead of a port', () => {
   it('is a UNIX socket, whose clients are trusted as this machine is', async () => {
     const path = socketPath()
     const { server } = await startServer(`feed: { port: ${path} }`)
-    expect(server.places).toEqual([expect.objectContaining({ what: 'feed', where: path })])
+    expect(server.places).toContainEqual(expect.objectContaining({ what: 'feed', where: path }))
     const socket = connect(path)
     onTestFinished(() => void socket.destroy())
     await once(socket, 'connect')
@@ -89,7 +89,7 @@ it('a door that cannot start leaves nothing open', async () => {
 
 it('feed: false listens nowhere', async () => {
   const { server } = await startServer('feed: false')
-  expect(server.places).toEqual([])
+  expect(server.places.map(({ what }) => what)).not.toContain('feed')
 })
 
 function socketPath(): string {
