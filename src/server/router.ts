@@ -50,8 +50,12 @@ export class Router {
   /** For people who look at the port with a browser: what there is, and a line to try each. */
   #index(exchange: Exchange): string {
     const base = `http://${exchange.header('host') ?? 'localhost'}`
-    const lines = this.places(base).map(({ what, where, example = '' }) =>
-      `${`${what} ${where}`.padEnd(28)} ${example}`.trimEnd(),
+    const places = this.places(base)
+    const widest = (lengths: number[]): number => Math.max(...lengths)
+    const what = widest(places.map((place) => place.what.length))
+    const where = widest(places.map((place) => place.where.length))
+    const lines = places.map((place) =>
+      `${place.what.padEnd(what)}  ${place.where.padEnd(where)}  ${place.example ?? ''}`.trimEnd(),
     )
     return `Fanfare, a push server.\n\n${lines.join('\n')}\n`
   }
