@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError, Option } from 'commander'
 import type { Format, PublishFlags, ServeFlags, WatchFlags } from './flags.ts'
+import type { InstallFlags } from './hook-install.ts'
+import type { HookFlags } from './hook-settings.ts'
 import { version } from './version.ts'
 
 /** Where a server with the defaults is found. */
@@ -36,7 +38,7 @@ program
     `
 Every key of the configuration can be set by an environment variable too:
 limits.heartbeat by FANFARE_LIMITS__HEARTBEAT. docs/configuration.md lists them.
-The other commands (publish, watch, config): fanfare --help, or npx fanfare --help in a clone.`,
+The other commands (publish, watch, hook, config): fanfare --help, or npx fanfare --help in a clone.`,
   )
   .action(async (options: ServeFlags) => {
     const { serve } = await import('./serve.ts')
@@ -76,6 +78,55 @@ program
   .action(async (target: string, options: WatchFlags) => {
     const { watch } = await import('./watch.ts')
     process.exitCode = await watch(target, options)
+  })
+
+const hook = program
+  .command('hook')
+  .description('tell a feed what is pushed to a git repository; docs/git.md says more')
+hook
+  .command('post-receive')
+  .description('announce a push: runs as a post-receive hook, and never fails it')
+  .argument('[change...]', 'old, new and ref; without them, lines of those on standard input')
+  .option('--url <url>', 'the feed; by default git config fanfare.url, or $FANFARE_FEED_URL')
+  .option('--project <name>', 'by default git config fanfare.project, or the name of the folder')
+  .option('--timeout <time>', 'for all of it, in ms or such as 2s (the default)')
+  .option('--spool <file>', 'keeps what cannot be sent; by default in the git folder')
+  .option('--max-commits <n>', 'for each ref; the newest of more than these (100)')
+  // A push must not fail, not even for a mistake in its hook.
+  .exitOverride((error) => {
+    throw new CommanderError(0, error.code, error.message)
+  })
+  .action(async (change: string[], options: HookFlags) => {
+    const { postReceive } = await import('./hook.ts')
+    process.exitCode = await postReceive(change, options)
+  })
+hook
+  .command('flush')
+  .description('send what earlier pushes to the repository here could not')
+  .option('--url <url>', 'the feed; by default git config fanfare.url, or $FANFARE_FEED_URL')
+  .option('--timeout <time>', 'for all of it, in ms or such as 60s (the default)')
+  .option('--spool <file>', 'where it is; by default in the git folder')
+  .action(async (options: HookFlags) => {
+    const { flush } = await import('./hook.ts')
+    process.exitCode = await flush(options)
+  })
+hook
+  .command('install')
+  .description('add the hook to a repository, beside one that is there')
+  .argument('<repository>')
+  .option('--url <url>', 'the feed: sets git config fanfare.url')
+  .option('--project <name>', 'what the repository is called: sets git config fanfare.project')
+  .action(async (repository: string, options: InstallFlags) => {
+    const { install } = await import('./hook-install.ts')
+    process.exitCode = await install(repository, options)
+  })
+hook
+  .command('uninstall')
+  .description('take the hook out again, and put back the one that was there')
+  .argument('<repository>')
+  .action(async (repository: string) => {
+    const { uninstall } = await import('./hook-install.ts')
+    process.exitCode = await uninstall(repository)
   })
 
 const config = program.command('config').description('check a configuration, or describe it')

@@ -50,10 +50,9 @@ export class Router {
   /** For people who look at the port with a browser: what there is, and a line to try each. */
   #index(exchange: Exchange): string {
     const base = `http://${exchange.header('host') ?? 'localhost'}`
-    const places = this.places(base)
-    const widest = (lengths: number[]): number => Math.max(...lengths)
-    const what = widest(places.map((place) => place.what.length))
-    const where = widest(places.map((place) => place.where.length))
+    const places = this.places(base, '')
+    const what = Math.max(...places.map((place) => place.what.length))
+    const where = Math.max(...places.map((place) => place.where.length))
     const lines = places.map((place) =>
       `${place.what.padEnd(what)}  ${place.where.padEnd(where)}  ${place.example ?? ''}`.trimEnd(),
     )
@@ -69,18 +68,22 @@ export class Router {
     upgrade.refuse(errorReply(upgrade, new FanfareError('unknown_location'), true))
   }
 
-  /** What there is on this port, and a line to try each. @param base the port as a URL */
-  places(base: string): Place[] {
+  /**
+   * What there is on this port, and a line to try each.
+   * @param base the port as a URL
+   * @param before what stands before the paths
+   */
+  places(base: string, before: string): Place[] {
     const locations = this.#places.map(({ location, handlers }) => ({
       what: location.type,
-      where: location.prefix ?? location.url ?? '',
+      where: `${before}${location.prefix ?? location.url ?? ''}`,
       example: handlers.map((handler) => handler.example?.(base)).find(Boolean) ?? '',
     }))
     const doors = [...new Set(this.#routes.map(({ door }) => door))].map((name) => {
       const routes = this.#routes.filter(({ door }) => door === name).map(({ route }) => route)
       return {
         what: name,
-        where: routes.map(({ path }) => path).join(' '),
+        where: `${before}${routes.map(({ path }) => path).join(' ')}`,
         example: routes.map((route) => route.example?.(base)).find(Boolean) ?? '',
       }
     })

@@ -140,14 +140,7 @@ export class FanfareServer {
 
   /** Everything that can be used: the main port's paths, and what listens or watches beside it. */
   get places(): readonly Place[] {
-    const { url } = this
-    const paths = this.#router.places(url).map((place) => ({
-      ...place,
-      where: place.where
-        .split(' ')
-        .map((path, index) => (index === 0 ? `${url}${path}` : path))
-        .join(' '),
-    }))
+    const paths = this.#router.places(this.url, this.url)
     return [...paths, ...this.#running.flatMap(({ places }) => places)]
   }
 

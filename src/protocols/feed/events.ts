@@ -1,7 +1,7 @@
 import { ownBytes } from '../../http/body.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Draft } from '../../model/message.ts'
-import { attributesOf, keyOf, lineOf, readCommit } from '../../repository/event.ts'
+import { commitDraft, decidingKey, readCommit } from '../../repository/event.ts'
 import { Refusal } from './refusal.ts'
 
 const LF = 0x0a
@@ -63,15 +63,7 @@ function draftOf(line: Buffer, options: ReadOptions, index = 0): Draft | undefin
   const commit = readCommit(value)
   // Its own JSON, as it came: a JSON body is its own data.
   if (!commit) return { channel, body: ownBytes(line), contentType: 'application/json', key: own }
-  const key = byEvent ? keyOf(commit) : undefined
-  return {
-    channel,
-    body: Buffer.from(lineOf(commit, text)),
-    contentType: 'text/plain; charset=utf-8',
-    data: text,
-    attributes: attributesOf(commit),
-    ...(key === undefined ? { key: own } : { key, keyDecides: true }),
-  }
+  return { ...commitDraft(channel, commit, text), key: own, ...(byEvent && decidingKey(commit)) }
 }
 
 /** Without line ends around it; all else is the publisher's, byte for byte. */
