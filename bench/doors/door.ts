@@ -53,6 +53,8 @@ export interface StreamDoor extends DoorBase {
    * bodies, and the marker byte (driver/body.ts) MUST NOT occur in the framing.
    */
   subscribe(channel: string): readonly Step[]
+  /** False where subscribers may see the messages of several publishers in different orders. */
+  readonly commonOrder?: boolean
   /** The same for a subscriber that comes back: from this unix time on, in seconds. */
   resume?(channel: string, since: number): readonly Step[]
 }

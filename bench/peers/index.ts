@@ -1,5 +1,7 @@
 import { control } from './control.ts'
 import { fanfare } from './fanfare.ts'
+import { mosquitto } from './mosquitto.ts'
+import { nats } from './nats.ts'
 import { nchan } from './nchan.ts'
 import type { Peer } from './peer.ts'
 
@@ -7,7 +9,7 @@ import type { Peer } from './peer.ts'
 export const OURS = fanfare.name
 
 /** In the order that tables show them. A new peer is a file and a line here. */
-export const PEERS: readonly Peer[] = [fanfare, nchan, control]
+export const PEERS: readonly Peer[] = [fanfare, nchan, nats, mosquitto, control]
 
 export function peerNamed(name: string): Peer {
   const peer = PEERS.find((one) => one.name === name)
