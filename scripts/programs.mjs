@@ -20,6 +20,11 @@ export const PROGRAMS = [
   { name: 'Python 3', packages: ['python3'], found: () => onPath('python3') },
   { name: 'git', packages: ['git'], found: () => onPath('git') },
   {
+    name: 'ZeroMQ for Python',
+    packages: ['python3-zmq'],
+    found: () => existsSync('/usr/lib/python3/dist-packages/zmq'),
+  },
+  {
     name: 'Lua',
     packages: ['lua5.1', 'lua-socket', 'lua-json'],
     found: () => onPath('lua5.1') && existsSync('/usr/share/lua/5.1/socket.lua'),

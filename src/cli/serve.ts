@@ -56,7 +56,7 @@ function announce(server: FanfareServer): void {
   const { config } = server
   console.log(`${pc.bold(`Fanfare ${version()}`)} listens on ${pc.cyan(server.url)}\n`)
   const rows = server.places.map(({ what, where, example = '' }) => ({
-    where: `${what.padEnd(12)} ${where}`,
+    where: `${what.padEnd(13)} ${where}`,
     example,
   }))
   const width = Math.max(0, ...rows.map((row) => row.where.length))

@@ -1,8 +1,10 @@
 import type { Door } from './door.ts'
 import { events } from './events/index.ts'
+import { fanout } from './fanout/index.ts'
 import { feed } from './feed/index.ts'
 import { relay } from './relay/index.ts'
 import { scan } from './scan/index.ts'
+import { sparkleshare } from './sparkleshare/index.ts'
 import { webhooks } from './webhooks/index.ts'
 import { websocket } from './websocket/index.ts'
 
@@ -10,4 +12,13 @@ import { websocket } from './websocket/index.ts'
  * Every protocol. Where several serve one location, the first that takes a request has it: those
  * that ask for something special stand before the relay, which takes all the rest.
  */
-export const DOORS: readonly Door[] = [websocket, events, relay, feed, webhooks, scan]
+export const DOORS: readonly Door[] = [
+  websocket,
+  events,
+  relay,
+  feed,
+  webhooks,
+  scan,
+  sparkleshare,
+  fanout,
+]

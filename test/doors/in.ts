@@ -1,6 +1,9 @@
 import { expect } from 'vitest'
+import { Push } from 'zeromq'
 import { FrameClient } from '../protocols/websocket/frame-client.ts'
 import { post } from '../protocols/feed/feed-client.ts'
+import { connected } from '../protocols/fanout/fanout-client.ts'
+import { newVersion, notify, xmlVersion } from '../protocols/sparkleshare/sparkleshare-client.ts'
 import { request } from '../support/raw.ts'
 import type { Expected, Ports } from './message.ts'
 
@@ -109,6 +112,48 @@ export const IN: readonly Publisher[] = [
         data: `{"push":{"repository":"octocat/hello","ref":"refs/heads/main","after":"${COMMIT.commit.hash}","commits":[{"id":"${COMMIT.commit.hash}","message":"Say hello","author":{"name":"Mona"}}],"total":1,"created":false,"deleted":false}}`,
         attributes: { revision: COMMIT.commit.hash, kind: 'push', source: 'github' },
       }
+    },
+  },
+  {
+    name: 'sparkleshare: JSON',
+    async publish({ sparkleshare }) {
+      await notify(sparkleshare, newVersion(CHANNEL, 'r17'))
+      return { body: 'r17', type: TEXT, attributes: { revision: 'r17' } }
+    },
+  },
+  {
+    name: 'sparkleshare: XML',
+    async publish({ sparkleshare }) {
+      await notify(sparkleshare, xmlVersion(CHANNEL, 'New revision is r18'))
+      return { body: 'r18', type: TEXT, attributes: { revision: 'r18' } }
+    },
+  },
+  {
+    name: 'sparkleshare: ZeroMQ',
+    async publish({ command }) {
+      const socket = new Push()
+      socket.connect(`tcp://127.0.0.1:${command}`)
+      await socket.send(newVersion(CHANNEL, 'r19'))
+      socket.close()
+      return { body: 'r19', type: TEXT, attributes: { revision: 'r19' } }
+    },
+  },
+  {
+    name: 'fanout: a line',
+    async publish({ fanout }) {
+      const body = 'Hello "world"! ☃'
+      const client = await connected(fanout)
+      client.send(Buffer.from(`announce ${CHANNEL} ${body}\n`))
+      return { body }
+    },
+  },
+  {
+    name: 'fanout: a revision',
+    async publish({ fanout }) {
+      const body = '0123456789abcdef0123456789abcdef01234567'
+      const client = await connected(fanout)
+      client.send(`announce /${CHANNEL} ${body}\n`)
+      return { body, attributes: { revision: body } }
     },
   },
 ]

@@ -2,6 +2,11 @@
 export interface Ports {
   readonly main: number
   readonly feed: number
+  readonly fanout: number
+  /** SparkleShare's TCP, and ZeroMQ's two. */
+  readonly sparkleshare: number
+  readonly broadcast: number
+  readonly command: number
 }
 
 /** What was published, as every door is to show it. */

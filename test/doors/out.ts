@@ -1,7 +1,10 @@
-import { expect } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
+import { Subscriber } from 'zeromq'
 import { EventsClient } from '../protocols/events/events-client.ts'
 import { FeedClient } from '../protocols/feed/feed-client.ts'
 import { FrameClient } from '../protocols/websocket/frame-client.ts'
+import { connected } from '../protocols/fanout/fanout-client.ts'
+import { register, xmlRegister } from '../protocols/sparkleshare/sparkleshare-client.ts'
 import { RawClient, requestBytes } from '../support/raw.ts'
 import type { Expected, Ports } from './message.ts'
 
@@ -65,6 +68,54 @@ export const OUT: readonly Listener[] = [
     },
     shown: feedLine,
   },
+  {
+    name: 'sparkleshare: JSON',
+    async listen({ sparkleshare }) {
+      const client = await RawClient.connect(sparkleshare)
+      client.send(register('octocat/hello'))
+      return async () => {
+        const { revision } = JSON.parse(await client.takeUntil('}')) as { revision: unknown }
+        return revision
+      }
+    },
+    shown: revisionOrId,
+  },
+  {
+    name: 'sparkleshare: XML',
+    async listen({ sparkleshare }) {
+      const client = await RawClient.connect(sparkleshare)
+      client.send(xmlRegister('octocat/hello'))
+      return async () => {
+        const packet = await client.takeUntil('</packet>')
+        return /<readable>New revision is (.*)<\/readable>/.exec(packet)?.[1]
+      }
+    },
+    shown: revisionOrId,
+  },
+  {
+    name: 'sparkleshare: ZeroMQ',
+    listen({ broadcast }) {
+      const socket = new Subscriber({ receiveTimeout: 10_000 })
+      onTestFinished(() => socket.close())
+      socket.connect(`tcp://127.0.0.1:${broadcast}`)
+      socket.subscribe('octocat/hello')
+      return Promise.resolve(async () => {
+        const [channel, text] = await socket.receive()
+        expect(String(channel)).toBe('octocat/hello')
+        return String(text)
+      })
+    },
+    shown: revisionOrId,
+  },
+  {
+    name: 'fanout',
+    async listen({ fanout }) {
+      const client = await connected(fanout)
+      client.send('subscribe octocat/hello\n')
+      return async () => Buffer.from(await client.takeUntil('\n'), 'latin1').toString()
+    },
+    shown: ({ body, attributes }) => `octocat/hello!${attributes?.['revision'] ?? body}\n`,
+  },
 ]
 
 /** JSON doors show both body and data: the data as it was written. */
@@ -88,4 +139,9 @@ function feedLine({ body, type, data }: Expected): string {
   if (data !== undefined) return data
   if (type === 'application/json') return body
   return JSON.stringify({ channel: 'octocat/hello', message: body })
+}
+
+/** The repository doors: a message without a revision shows its id. */
+function revisionOrId({ attributes }: Expected): unknown {
+  return attributes?.['revision'] ?? expect.stringMatching(/^\d+-\d+$/)
 }

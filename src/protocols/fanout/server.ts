@@ -1,0 +1,118 @@
+import type { Socket } from 'node:net'
+import type { Trust } from '../../access/trust.ts'
+import type { Limits } from '../../config/types.ts'
+import type { StreamOptions } from '../../http/stream.ts'
+import type { Hub } from '../../hub/hub.ts'
+import type { ChannelName } from '../../model/channel.ts'
+import type { Clock } from '../../model/clock.ts'
+import { TcpListener, urlHost } from '../../net/listener.ts'
+import { Pacer } from '../../net/paced.ts'
+import type { DoorContext, Place } from '../door.ts'
+import { FanoutEncoder } from './codec.ts'
+import type { FanoutConfig } from './config.ts'
+import { FanoutConnection } from './connection.ts'
+import { infoBlock, type Statistics } from './statistics.ts'
+
+const BUSY = 'debug!busy\n'
+
+/** What the connections of the fanout door share. */
+export class FanoutServer {
+  readonly config: FanoutConfig
+  readonly limits: Limits
+  readonly hub: Hub
+  readonly trust: Trust
+  readonly clock: Clock
+  readonly stream: StreamOptions
+  readonly pacer: Pacer
+  /** By what stands in front of the name. */
+  readonly encoders = { '': new FanoutEncoder(''), '/': new FanoutEncoder('/') }
+  readonly onError: (error: unknown) => void
+  readonly statistics: Statistics
+  /** Announcements of peers that are not trusted. */
+  refused = 0
+  readonly #listener: TcpListener
+  readonly #started = performance.now()
+  /** How many connections follow each channel. */
+  readonly #followed = new Map<ChannelName, number>()
+
+  constructor(config: FanoutConfig, context: DoorContext) {
+    this.config = config
+    this.pacer = new Pacer(config.pace)
+    this.limits = context.config.limits
+    this.hub = context.hub(config.store)
+    this.trust = context.trust
+    this.clock = context.clock
+    this.onError = (error) => context.onError(error)
+    const { idleTimeout, maxConnections } = this.limits
+    this.stream = { wheel: context.wheel, heartbeat: undefined, idleTimeout }
+    this.#listener = new TcpListener((socket) => this.#accept(socket), this.onError)
+    this.statistics = {
+      uptime: 0,
+      clientLimit: config.clientLimit ?? maxConnections,
+      rejected: 0,
+      maxConnections: 0,
+      connections: 0,
+      channels: 0,
+      subscriptions: 0,
+      requested: 0,
+      totalConnections: 0,
+      announcements: 0,
+      messages: 0,
+      subscribes: 0,
+      unsubscribes: 0,
+      pings: 0,
+    }
+  }
+
+  /** @throws Error as node:net gives it */
+  async listen(address: string): Promise<Place> {
+    const bound = await this.#listener.listen(this.config.port, address)
+    const host = urlHost(bound)
+    const example = `echo 'announce hello world' | nc -N ${host.replace(/[[\]]/g, '')} ${bound.port}`
+    return {
+      what: 'fanout',
+      where: `tcp://${host}:${bound.port}`,
+      example,
+      address: bound.address,
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#listener.close()
+  }
+
+  info(): Buffer {
+    this.statistics.uptime = (performance.now() - this.#started) / 1000
+    this.statistics.channels = this.#followed.size
+    return infoBlock(this.statistics)
+  }
+
+  /** @param automatic not asked for: every connection's subscription to `all` */
+  followed(channel: ChannelName, automatic: boolean): void {
+    this.#followed.set(channel, (this.#followed.get(channel) ?? 0) + 1)
+    this.statistics.subscriptions++
+    if (!automatic) this.statistics.requested++
+  }
+
+  left(channel: ChannelName, automatic: boolean): void {
+    const others = (this.#followed.get(channel) ?? 1) - 1
+    if (others === 0) this.#followed.delete(channel)
+    else this.#followed.set(channel, others)
+    this.statistics.subscriptions--
+    if (!automatic) this.statistics.requested--
+  }
+
+  #accept(socket: Socket): void {
+    const { statistics } = this
+    if (statistics.connections >= statistics.clientLimit) {
+      statistics.rejected++
+      socket.end(BUSY, () => socket.destroy())
+      return
+    }
+    statistics.connections++
+    statistics.totalConnections++
+    statistics.maxConnections = Math.max(statistics.maxConnections, statistics.connections)
+    socket.on('close', () => statistics.connections--)
+    FanoutConnection.serve(this, socket)
+  }
+}

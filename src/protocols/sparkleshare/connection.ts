@@ -1,0 +1,114 @@
+import type { Socket } from 'node:net'
+import { StreamConnection } from '../../http/stream.ts'
+import type { ChannelName } from '../../model/channel.ts'
+import type { MessageId } from '../../model/id.ts'
+import { attempt } from '../../model/maybe.ts'
+import { Selectors } from '../../model/selector.ts'
+import { PacedSink, PacedWriter } from '../../net/paced.ts'
+import { draftOf, type Packet, readPacket } from './packet.ts'
+import type { SparkleshareServer } from './server.ts'
+import { ObjectSplitter } from './splitter.ts'
+
+/** One connection: objects in, notifications out, each by a write of its own. */
+export class SparkleshareConnection {
+  readonly #server: SparkleshareServer
+  readonly #socket: Socket
+  readonly #peer: string
+  readonly #writer: PacedWriter
+  readonly #splitter: ObjectSplitter
+  readonly #registrations = new Map<ChannelName, Registration>()
+
+  /** Serves a client from now on. */
+  static serve(server: SparkleshareServer, socket: Socket): void {
+    const connection = new SparkleshareConnection(server, socket)
+    socket.on('data', (bytes) => connection.#received(bytes))
+    socket.on('close', () => connection.#closed())
+  }
+
+  private constructor(server: SparkleshareServer, socket: Socket) {
+    this.#server = server
+    this.#socket = socket
+    // Now: of a client that has sent its word and is gone, the kernel soon knows no address any more.
+    this.#peer = socket.remoteAddress ?? ''
+    this.#writer = new PacedWriter(server.pacer, new StreamConnection(socket, server.stream))
+    this.#splitter = new ObjectSplitter(server.config.maxObjectBytes)
+  }
+
+  #received(bytes: Buffer): void {
+    const { found, end } = this.#splitter.add(bytes)
+    for (const object of found) {
+      const packet = readPacket(object)
+      if (packet) this.#obey(packet)
+    }
+    if (end !== undefined) this.#socket.destroy()
+  }
+
+  #obey(packet: Packet): void {
+    if (packet.command === 'register') this.#register(packet)
+    else if (packet.command === 'unregister') this.#unregister(packet.channel)
+    else this.#publish(packet)
+  }
+
+  #register({ channel, repo, dialect }: Packet): void {
+    const { hub, encoders, limits } = this.#server
+    if (this.#registrations.has(channel) || this.#registrations.size >= limits.maxSubscriptions) {
+      return
+    }
+    const sink = new Registration(this.#writer, () => void this.#socket.destroy())
+    this.#registrations.set(channel, sink)
+    const encoder = encoders[dialect][repo.startsWith('/') ? '/' : '']
+    sink.attach(hub.follow({ selectors: Selectors.channel(channel), encoder, sink }))
+  }
+
+  #unregister(channel: ChannelName): void {
+    this.#registrations.get(channel)?.close()
+    this.#registrations.delete(channel)
+  }
+
+  /** There is no answer to this: what goes wrong is for the server's log. */
+  #publish(packet: Packet): void {
+    const { hub, onError } = this.#server
+    if (!this.#server.trusts(this.#peer)) return
+    // A store that has to wait may announce a message before it answers which one that is.
+    this.#writer.hold()
+    attempt(
+      () => hub.publish(draftOf(packet)),
+      ({ id }) => {
+        this.#registrations.get(packet.channel)?.isOwn(id)
+        this.#writer.release()
+      },
+      (error) => {
+        this.#writer.release()
+        onError(error)
+      },
+    )
+  }
+
+  #closed(): void {
+    this.#writer.close()
+    for (const registration of this.#registrations.values()) registration.close()
+    this.#registrations.clear()
+  }
+}
+
+/** Of its own notifications a connection remembers this many until they would be due. */
+const MAX_OWN = 65_536
+
+/** A repository that a connection has registered for: it is told of all but what it published itself. */
+class Registration extends PacedSink {
+  readonly #own = new Set<MessageId>()
+
+  /** This message came from the same connection. */
+  isOwn(id: MessageId): void {
+    this.#own.add(id)
+    if (this.#own.size <= MAX_OWN) return
+    for (const oldest of this.#own) {
+      this.#own.delete(oldest)
+      return
+    }
+  }
+
+  override takes(id: MessageId): boolean {
+    return !this.#own.delete(id) && super.takes(id)
+  }
+}

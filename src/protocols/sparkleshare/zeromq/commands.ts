@@ -1,0 +1,48 @@
+import type { Pull, Reply } from 'zeromq'
+import type { Hub } from '../../../hub/hub.ts'
+import { draftOf, readPacket } from '../packet.ts'
+import { turn } from './broadcast.ts'
+
+/** How many frames are read before everybody else has a turn. */
+const TURN = 256
+
+/**
+ * The socket that takes `new_version`: one frame, JSON. Whoever gets as far as sending one is trusted.
+ * @returns once the socket was closed
+ */
+export async function runCommands(
+  socket: Pull,
+  hub: Hub,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  let count = 0
+  for await (const frames of socket) {
+    const [bytes] = frames
+    const packet = frames.length === 1 && bytes && readPacket({ dialect: 'json', bytes })
+    if (packet && packet.command === 'new_version') {
+      try {
+        // A store that has to wait makes the peers wait.
+        await hub.publish(draftOf(packet))
+      } catch (error) {
+        onError(error)
+      }
+    }
+    if (++count % TURN === 0) await turn()
+  }
+}
+
+/** Where libzmq asks about every peer of a socket that has a ZAP domain (ZeroMQ RFC 27). */
+export const ZAP_ENDPOINT = 'inproc://zeromq.zap.01'
+
+/**
+ * Says who may connect, by address. With this, libzmq also turns away peers of ZMTP 1 and 2: those that
+ * a web page could imitate, as they shake no hands.
+ * @returns once the socket was closed
+ */
+export async function runGate(socket: Reply, trusts: (address: string) => boolean): Promise<void> {
+  for await (const frames of socket) {
+    const [version = '', id = '', , address] = frames
+    const ok = trusts(address?.toString('latin1') ?? '')
+    await socket.send([version, id, ...(ok ? ['200', 'OK'] : ['400', 'not trusted']), '', ''])
+  }
+}

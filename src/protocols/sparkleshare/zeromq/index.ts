@@ -1,0 +1,100 @@
+/** SparkleShare's notifications over ZeroMQ: a broadcast socket, and one that takes commands. */
+import { lookup } from 'node:dns/promises'
+import { isIP, isIPv6 } from 'node:net'
+import type { Socket } from 'zeromq'
+import { MAX_CHANNEL_BYTES } from '../../../model/channel.ts'
+import type { Place, Running } from '../../door.ts'
+import type { ZeromqConfig } from '../config.ts'
+import type { SparkleshareServer } from '../server.ts'
+import { Broadcast } from './broadcast.ts'
+import { runCommands, runGate, ZAP_ENDPOINT } from './commands.ts'
+import { loadZeromq, type Zeromq, ZeromqOff } from './library.ts'
+
+/** Any name makes libzmq ask. */
+const ZAP_DOMAIN = 'fanfare'
+
+/**
+ * Opens both sockets; without the package, says so and opens none.
+ * @param address '' = all interfaces
+ * @throws Error as zeromq gives it, when a port cannot be listened on
+ */
+export async function startZeromq(
+  config: ZeromqConfig,
+  server: SparkleshareServer,
+  address: string,
+): Promise<Running> {
+  try {
+    return await open(await loadZeromq(), config, server, address)
+  } catch (error) {
+    if (!(error instanceof ZeromqOff)) throw error
+    server.onError(error)
+    const where = 'off: the optional package zeromq cannot be loaded'
+    return { places: [{ what: 'zeromq', where }], stop: () => {} }
+  }
+}
+
+async function open(
+  zeromq: Zeromq,
+  config: ZeromqConfig,
+  server: SparkleshareServer,
+  address: string,
+): Promise<Running> {
+  // One of its own: the gate is for all sockets of a context.
+  const context = new zeromq.Context({ blocky: false })
+  const host = await hostOf(address)
+  const shared = { context, linger: 0, ipv6: host.ipv6 }
+  const gate = new zeromq.Reply({ context, linger: 0 })
+  const command = new zeromq.Pull({
+    ...shared,
+    receiveHighWaterMark: config.receiveHighWaterMark,
+    maxMessageSize: server.config.maxObjectBytes,
+    zapDomain: ZAP_DOMAIN,
+  })
+  const socket = new zeromq.XPublisher({
+    ...shared,
+    sendHighWaterMark: config.sendHighWaterMark,
+    // Says at once that a queue is full.
+    sendTimeout: 0,
+    // What peers send here are subscriptions: a byte, and the beginning of a name with its slash.
+    maxMessageSize: MAX_CHANNEL_BYTES + 2,
+  })
+  const broadcast = new Broadcast(socket, server.hub, server.onError)
+  const stop = (): void => {
+    broadcast.close()
+    command.close()
+    gate.close()
+  }
+  try {
+    await gate.bind(ZAP_ENDPOINT)
+    await socket.bind(`tcp://${host.name}:${portOf(config.broadcast)}`)
+    await command.bind(`tcp://${host.name}:${portOf(config.command)}`)
+  } catch (error) {
+    stop()
+    throw error
+  }
+  runGate(gate, (peer) => server.trusts(peer)).catch(server.onError)
+  runCommands(command, server.hub, server.onError).catch(server.onError)
+  broadcast.run().catch(server.onError)
+  return {
+    places: [placeOf('zmq notify', address, socket), placeOf('zmq command', address, command)],
+    stop,
+  }
+}
+
+function portOf(port: number): string {
+  return port === 0 ? '*' : String(port)
+}
+
+/** A host as libzmq's `bind` takes it: an address in numbers, or `*`. */
+async function hostOf(address: string): Promise<{ name: string; ipv6: boolean }> {
+  if (address === '') return { name: '*', ipv6: true }
+  const ip = isIP(address) === 0 ? (await lookup(address)).address : address
+  return isIPv6(ip) ? { name: `[${ip}]`, ipv6: true } : { name: ip, ipv6: false }
+}
+
+function placeOf(what: string, address: string, socket: Socket): Place {
+  const port = /\d+$/.exec(socket.lastEndpoint ?? '')?.[0] ?? ''
+  const any = address === '' || address === '0.0.0.0' || address === '::'
+  const host = any ? 'localhost' : isIPv6(address) ? `[${address}]` : address
+  return { what, where: `tcp://${host}:${port}`, address: address === '' ? '::' : address }
+}

@@ -1,0 +1,33 @@
+"""SparkleShare's ZeroMQ client, written from the facts of its protocol.
+
+Usage: sparkleshare-zmq.py PORT watch REPO COUNT
+       sparkleshare-zmq.py PORT notify REPO REVISION
+"""
+import json
+import sys
+
+import zmq
+
+port, command, repo = int(sys.argv[1]), *sys.argv[2:4]
+context = zmq.Context()
+address = 'tcp://127.0.0.1:%d' % port
+
+if command == 'notify':
+    push = context.socket(zmq.PUSH)
+    push.connect(address)
+    push.send(json.dumps({'repo': repo, 'command': 'new_version', 'revision': sys.argv[4]}).encode())
+else:
+    sub = context.socket(zmq.SUB)
+    sub.connect(address)
+    sub.setsockopt(zmq.SUBSCRIBE, repo.encode())
+    sub.setsockopt(zmq.RCVTIMEO, 20000)
+    count = int(sys.argv[4])
+    while count > 0:
+        name, revision = sub.recv_multipart()
+        if name.decode() == repo:
+            print('Received on %s: %s' % (repo, revision.decode()), flush=True)
+            count -= 1
+    sub.close()
+if command == 'notify':
+    push.close()
+context.term()

@@ -1,0 +1,64 @@
+/** Over a store that answers late, as Redis does, the sender is not notified either. */
+import { expect, it, onTestFinished } from 'vitest'
+import { Trust } from '../../../src/access/trust.ts'
+import { doorOf, loadConfig } from '../../../src/config/index.ts'
+import { Hub } from '../../../src/hub/hub.ts'
+import { Clock } from '../../../src/model/clock.ts'
+import { Wheel } from '../../../src/net/wheel.ts'
+import { sparkleshareKey } from '../../../src/protocols/sparkleshare/config.ts'
+import { SparkleshareServer } from '../../../src/protocols/sparkleshare/server.ts'
+import { configSchema } from '../../../src/server/schema.ts'
+import { MemoryStore } from '../../../src/stores/memory.ts'
+import { DelayedStore } from '../../hub/delayed-store.ts'
+import { RawClient } from '../../support/raw.ts'
+import { until } from '../../support/wait.ts'
+import { newVersion, register } from './sparkleshare-client.ts'
+
+function onError(error: unknown): never {
+  throw error
+}
+
+async function start(): Promise<{ store: DelayedStore; hub: Hub; port: number }> {
+  const store = new DelayedStore(new MemoryStore())
+  const hub = new Hub(store, { soon: setImmediate, onError })
+  const { config } = loadConfig(configSchema(), {
+    env: {},
+    flags: {},
+    text: 'sparkleshare: { port: 0 }',
+    file: 'test.yaml',
+  })
+  const door = doorOf(config, 'sparkleshare', sparkleshareKey)
+  if (door === false) throw new Error('it is on')
+  const server = new SparkleshareServer(door, {
+    config,
+    trust: new Trust(['127.0.0.1'], []),
+    wheel: new Wheel(1000),
+    clock: new Clock(),
+    hub: () => hub,
+    onError,
+  })
+  const { where } = await server.listen('127.0.0.1')
+  onTestFinished(() => server.close())
+  return { store, hub, port: Number(new URL(where).port) }
+}
+
+it.each(['announced first', 'answered first'])('what it published is %s', async (order) => {
+  const { store, hub, port } = await start()
+  const [sender, other] = [await RawClient.connect(port), await RawClient.connect(port)]
+  for (const client of [sender, other]) client.send(register('x'))
+  await until(() => hub.receivers('x' as never) === 2, 'both are registered')
+  sender.send(newVersion('x', 'r1') + newVersion('x', 'r2'))
+  await until(() => store.answers.length === 2, 'both are published')
+
+  if (order === 'answered first') await store.answerAll()
+  store.announce()
+  expect(await other.takeUntil('r1"}')).toBe(newVersion('x', 'r1'))
+  expect(await other.takeUntil('r2"}')).toBe(newVersion('x', 'r2'))
+  await store.answerAll()
+
+  other.send(newVersion('x', 'r3'))
+  await until(() => store.answers.length === 1, 'it is published')
+  store.announce()
+  await store.answerAll()
+  expect(await sender.takeUntil('}')).toBe(newVersion('x', 'r3'))
+})
