@@ -77,6 +77,46 @@ export const BARS: readonly Bar[] = [
     metric: 'replayed',
     atLeast: 100_000,
   },
+  {
+    title: 'Redis saturated, deliveries/s',
+    shape: 'fanout',
+    door: 'redis',
+    metric: 'deliveries',
+    against: 'redis',
+    atLeast: 1.4,
+  },
+  {
+    title: 'Redis paced, CPU per delivery',
+    shape: 'paced',
+    door: 'redis',
+    metric: 'cpu',
+    against: 'redis',
+    atMost: 1.2,
+  },
+  {
+    title: 'PUBLISH to nobody on 1 connection, publishes/s',
+    shape: 'publish-1',
+    door: 'redis',
+    metric: 'published',
+    against: 'redis',
+    atLeast: 0.3,
+  },
+  {
+    title: 'PUBLISH to nobody on 8 connections, publishes/s',
+    shape: 'publish-8',
+    door: 'redis',
+    metric: 'published',
+    against: 'redis',
+    atLeast: 0.3,
+  },
+  {
+    title: '10,000 channels × 1 subscriber, deliveries/s',
+    shape: 'wide',
+    door: 'redis',
+    metric: 'deliveries',
+    against: 'redis',
+    atLeast: 0.6,
+  },
 ]
 
 /** How a bar came out; `not measured` when a side of it is missing. */

@@ -18,6 +18,16 @@ export const PROGRAMS = [
     found: () => onPath('chromium') || onPath('chromium-browser') || onPath('google-chrome'),
   },
   { name: 'Python 3', packages: ['python3'], found: () => onPath('python3') },
+  {
+    name: 'Redis',
+    packages: ['redis-server', 'redis-tools'],
+    found: () => ['redis-server', 'redis-cli', 'redis-benchmark'].every(onPath),
+  },
+  {
+    name: 'redis-py',
+    packages: ['python3-redis'],
+    found: () => existsSync('/usr/lib/python3/dist-packages/redis/__init__.py'),
+  },
   { name: 'git', packages: ['git'], found: () => onPath('git') },
   {
     name: 'ZeroMQ for Python',
@@ -28,6 +38,15 @@ export const PROGRAMS = [
     name: 'Lua',
     packages: ['lua5.1', 'lua-socket', 'lua-json'],
     found: () => onPath('lua5.1') && existsSync('/usr/share/lua/5.1/socket.lua'),
+  },
+  { name: 'OpenSSL', packages: ['openssl'], found: () => onPath('openssl') },
+  {
+    name: 'D-Bus',
+    packages: ['dbus', 'libnotify-bin', 'python3-dbus', 'python3-gi'],
+    found: () =>
+      onPath('dbus-run-session') &&
+      onPath('notify-send') &&
+      ['dbus', 'gi'].every((name) => existsSync(`/usr/lib/python3/dist-packages/${name}`)),
   },
 ]
 

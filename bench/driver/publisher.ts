@@ -7,6 +7,8 @@ export interface PublishersOptions {
   readonly form: PublishForm
   readonly port: number
   readonly channel: string
+  /** Several, that are published to in turn; their names MUST be equally long. */
+  readonly channels?: readonly string[]
   readonly bodySize: number
   /** Connections to publish on. Numbers count up on each of them by itself. */
   readonly connections: number
@@ -33,8 +35,9 @@ export class Publishers {
   latestMs = 0
 
   readonly #options: PublishersOptions
-  readonly #request: Buffer
-  /** Where the body begins in the request. */
+  /** One for each channel, all of one length. */
+  readonly #requests: readonly Buffer[]
+  /** Where the body begins in each request. */
   readonly #bodyAt: number
   readonly #links: PublisherLink[]
   #saturated = false
@@ -42,8 +45,9 @@ export class Publishers {
   private constructor(options: PublishersOptions) {
     this.#options = options
     const body = blankBody(options.bodySize)
-    this.#request = options.form.request(options.channel, body)
-    this.#bodyAt = this.#request.indexOf(body)
+    const channels = options.channels ?? [options.channel]
+    this.#requests = channels.map((channel) => options.form.request(channel, body))
+    this.#bodyAt = this.#requests[0]?.indexOf(body) ?? -1
     if (this.#bodyAt < 0) throw new Error('a publish request must hold the body verbatim')
     this.#links = Array.from(
       { length: options.connections },
@@ -59,6 +63,12 @@ export class Publishers {
 
   get sent(): number {
     return this.#links.reduce((sum, one) => sum + one.sent, 0)
+  }
+
+  /** How many were sent to one of several channels. */
+  sentTo(channel: number): number {
+    const count = this.#requests.length
+    return this.#links.reduce((sum, { sent }) => sum + Math.ceil((sent - channel) / count), 0)
   }
 
   get acknowledged(): number {
@@ -120,12 +130,16 @@ export class Publishers {
 
   /** Sends `count` requests in one write. */
   #send(one: PublisherLink, count: number): void {
-    const size = this.#request.length
+    const requests = this.#requests
+    const size = requests[0]?.length ?? 0
     const bytes = Buffer.allocUnsafe(size * count)
     const now = nowMicros()
     for (let i = 0; i < count; i++) {
-      this.#request.copy(bytes, i * size)
-      stamp(bytes, i * size + this.#bodyAt, one.index, one.sent++, now)
+      // Numbers count up in each channel by itself.
+      const round = Math.floor(one.sent / requests.length)
+      requests[one.sent - round * requests.length]?.copy(bytes, i * size)
+      stamp(bytes, i * size + this.#bodyAt, one.index, round, now)
+      one.sent++
     }
     one.link?.write(bytes)
   }

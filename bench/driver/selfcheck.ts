@@ -21,6 +21,8 @@ const FRAMINGS: readonly ((body: string, n: number) => string)[] = [
   (body) => `\x81\x7e\x00\x80${body}`,
   (body, n) => `\x81\x7e\x00\xb9{"id":"1-${n}","channel":"bench","body":"${body}"}`,
   (body, n) =>
+    `${n % 9 === 0 ? ':1\r\n' : ''}*3\r\n$7\r\nmessage\r\n$5\r\nbench\r\n$128\r\n${body}\r\n`,
+  (body, n) =>
     `${n % 50 === 0 ? ': still here, and for longer than any stride\n\n'.repeat(9) : ''}${body}\n`,
 ]
 

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { postForm, postJsonForm } from '../doors/http.ts'
 import { longpollDoor } from '../doors/longpoll.ts'
+import { redisDoor } from '../doors/redis.ts'
 import { feedDoor, sseDoor, websocketDoor } from '../doors/stream.ts'
 import { freePort } from '../run/launch.ts'
 import { ROOT, scratch } from '../run/paths.ts'
@@ -23,6 +24,7 @@ export const fanfare: Peer = {
     sse: sseDoor((channel) => `/events/${channel}`, publish),
     websocket: websocketDoor((channel) => `/ws/${channel}`, publish),
     feed: feedDoor(publishJson),
+    redis: redisDoor('redis'),
     longpoll: longpollDoor((channel) => `/subscriber/${channel}`, publish),
   },
   missing: () =>
@@ -30,11 +32,13 @@ export const fanfare: Peer = {
   async start(core) {
     const port = await freePort()
     const feed = await freePort()
+    const redis = await freePort()
     return startServer({
-      // The feed's port is set by an environment variable, as it has no option.
+      // Ports of doors are set by environment variables, as they have no options.
       command: [
         'env',
         `FANFARE_FEED__PORT=${feed}`,
+        `FANFARE_REDIS__PORT=${redis}`,
         process.execPath,
         PROGRAM,
         'serve',
@@ -44,7 +48,7 @@ export const fanfare: Peer = {
       core,
       cwd: scratch('fanfare'),
       port,
-      ports: { feed },
+      ports: { feed, redis },
       version,
     })
   },

@@ -3,7 +3,7 @@ import { BEFORE_ALL, type MessageId } from '../model/id.ts'
 import type { MaybePromise } from '../model/maybe.ts'
 import type { Draft, Message } from '../model/message.ts'
 import type { Selectors } from '../model/selector.ts'
-import type { ChannelStat, Page, ReadQuery, Store } from '../stores/store.ts'
+import type { ChannelPage, ChannelStat, Page, ReadQuery, Store } from '../stores/store.ts'
 import { Audience, type AudienceHost } from './audience.ts'
 import { CatchUp } from './catch-up.ts'
 import {
@@ -121,6 +121,11 @@ export class Hub implements AudienceHost, FollowerHost {
 
   stat(channel: ChannelName, create?: boolean): MaybePromise<ChannelStat | undefined> {
     return this.store.stat(channel, create)
+  }
+
+  /** Some of the known channels; see `Store.channels`. */
+  channels(cursor: number, limit: number): MaybePromise<ChannelPage> {
+    return this.store.channels(cursor, limit)
   }
 
   /** Deletes a channel; whoever waits for one message of it is let go. */

@@ -1,5 +1,5 @@
 import type { ChannelName } from './channel.ts'
-import type { MessageId } from './id.ts'
+import { idSecond, type MessageId } from './id.ts'
 
 /** Small facts about a message that programs read: `revision`, `event`, `source`, `url`, … */
 export type Attributes = Readonly<Record<string, string>>
@@ -32,8 +32,8 @@ const OVERHEAD = 320
 export class Message {
   readonly id: MessageId
   readonly channel: ChannelName
-  /** When it was stored, in ms since 1970; never less than an older message's. */
-  readonly time: number
+  /** Where in its id's second it was stored, in ms: small numbers cost no memory of their own. */
+  readonly #ms: number
   readonly body: Buffer
   readonly contentType: string | undefined
   readonly attributes: Attributes | undefined
@@ -48,7 +48,7 @@ export class Message {
   /** @param channel the store's own copy of the name, so that one string serves all its messages */
   constructor(id: MessageId, time: number, draft: Draft, channel: ChannelName = draft.channel) {
     this.id = id
-    this.time = time
+    this.#ms = time - idSecond(id) * 1000
     this.channel = channel
     this.body = draft.body
     this.contentType = draft.contentType
@@ -57,6 +57,11 @@ export class Message {
     this.#data = draft.data
     this.size = OVERHEAD + draft.body.length + (draft.data?.length ?? 0)
     if (draft.attributes) this.size += attributesLength(draft.attributes)
+  }
+
+  /** When it was stored, in ms since 1970; never less than an older message's. */
+  get time(): number {
+    return idSecond(this.id) * 1000 + this.#ms
   }
 
   /**

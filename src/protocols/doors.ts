@@ -2,6 +2,7 @@ import type { Door } from './door.ts'
 import { events } from './events/index.ts'
 import { fanout } from './fanout/index.ts'
 import { feed } from './feed/index.ts'
+import { redis } from './redis/index.ts'
 import { relay } from './relay/index.ts'
 import { scan } from './scan/index.ts'
 import { sparkleshare } from './sparkleshare/index.ts'
@@ -17,6 +18,7 @@ export const DOORS: readonly Door[] = [
   events,
   relay,
   feed,
+  redis,
   webhooks,
   scan,
   sparkleshare,

@@ -7,6 +7,8 @@ import { Timeline } from './timeline.ts'
 /** One channel of the memory store: its messages, and what must be known when they are gone. */
 export class ChannelLog {
   readonly name: ChannelName
+  /** Its number in the list of channels. */
+  readonly place: number
   readonly timeline = new Timeline()
   bytes = 0
   /** A cursor below this may have missed messages of this channel. */
@@ -15,8 +17,9 @@ export class ChannelLog {
   /** Set by use beyond the first, taken away by the hand that looks for a channel to forget. */
   used = false
 
-  constructor(name: ChannelName, floor: MessageId) {
+  constructor(name: ChannelName, floor: MessageId, place = 0) {
     this.name = name
+    this.place = place
     this.floor = floor
   }
 

@@ -13,7 +13,16 @@ import { ChannelLog } from './channel-log.ts'
 import { Expiries } from './expiries.ts'
 import { KeyWindow } from './keys.ts'
 import { readChannel, readMerged, readScan } from './memory-read.ts'
-import type { Appended, ChannelStat, Page, ReadQuery, Store, Sweepable, Watcher } from './store.ts'
+import type {
+  Appended,
+  ChannelPage,
+  ChannelStat,
+  Page,
+  ReadQuery,
+  Store,
+  Sweepable,
+  Watcher,
+} from './store.ts'
 import { Timeline } from './timeline.ts'
 
 /** How much is kept. 0 switches a bound off where that is said; the others always hold. */
@@ -63,6 +72,9 @@ export class MemoryStore implements Store, Sweepable {
   readonly #limits: MemoryLimits
   readonly #clock: Clock
   readonly #channels = new Map<ChannelName, ChannelLog>()
+  /** Each channel keeps its place, so that a listing can go on from a number. */
+  readonly #places: (ChannelName | undefined)[] = []
+  readonly #freePlaces: number[] = []
   /** Goes round the channels, looking for one to forget. */
   #hand = this.#channels.values()
   readonly #expiries = new Expiries()
@@ -155,6 +167,17 @@ export class MemoryStore implements Store, Sweepable {
     return stat
   }
 
+  channels(cursor: number, limit: number): ChannelPage {
+    const names: ChannelName[] = []
+    const start = Math.max(0, cursor)
+    const end = Math.min(this.#places.length, start + limit)
+    for (let place = start; place < end; place++) {
+      const name = this.#places[place]
+      if (name !== undefined) names.push(name)
+    }
+    return { names, cursor: end < this.#places.length ? end : 0, total: this.#channels.size }
+  }
+
   sweep(): void {
     const now = this.#clock.now()
     this.#expire(now, SWEEP_STEPS)
@@ -182,7 +205,9 @@ export class MemoryStore implements Store, Sweepable {
     let log = this.#channels.get(channel)
     if (!log) {
       if (this.#channels.size >= this.#limits.maxChannels) this.#forgetOne()
-      log = new ChannelLog(channel, this.#floor)
+      const place = this.#freePlaces.pop() ?? this.#places.length
+      log = new ChannelLog(channel, this.#floor, place)
+      this.#places[place] = channel
       this.#channels.set(channel, log)
     }
     return log
@@ -207,6 +232,8 @@ export class MemoryStore implements Store, Sweepable {
   #discard(log: ChannelLog): void {
     while (this.#dropFirst(log));
     this.#channels.delete(log.name)
+    this.#places[log.place] = undefined
+    this.#freePlaces.push(log.place)
   }
 
   /** Takes a channel's oldest message out of everything; answers it. */

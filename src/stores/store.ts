@@ -35,6 +35,14 @@ export interface Store {
   /** Forgets a channel and its messages; answers what it held, undefined when it was unknown. */
   remove(channel: ChannelName): MaybePromise<ChannelStat | undefined>
 
+  /**
+   * Some of the known channels, in no order. Going on from each answer's `cursor` until that is 0 passes
+   * every channel that was known all the while at least once.
+   * @param cursor 0 to begin
+   * @param limit about how many to look at
+   */
+  channels(cursor: number, limit: number): MaybePromise<ChannelPage>
+
   /** The one listener of this store, set before the first append. */
   watch(watcher: Watcher): void
 
@@ -95,4 +103,12 @@ export interface ChannelStat {
   /** The id of the newest message ever stored in it that is remembered; undefined when none was. */
   readonly last: MessageId | undefined
   readonly floor: MessageId
+}
+
+export interface ChannelPage {
+  readonly names: readonly ChannelName[]
+  /** Where to go on; 0 when all were seen. */
+  readonly cursor: number
+  /** How many channels are known in all. */
+  readonly total: number
 }

@@ -88,7 +88,9 @@ export class Timeline {
   }
 
   #find(id: MessageId): number {
-    const index = this.#start + this.seek((id - 1) as MessageId)
+    // Mostly the oldest is meant, as that is what is dropped for want of room.
+    const oldest = this.#ids[this.#start] === id
+    const index = oldest ? this.#start : this.#start + this.seek((id - 1) as MessageId)
     return this.#ids[index] === id && this.#items[index] !== undefined ? index : -1
   }
 

@@ -8,6 +8,7 @@ import { OUT } from './out.ts'
 /** Each on a port of its own. */
 const DOORS = `
 fanout: { port: 0 }
+redis: { port: 0 }
 sparkleshare: { port: 0, zeromq: { broadcast: 0, command: 0 } }
 `
 
@@ -20,6 +21,7 @@ describe.each(IN)('$name', (publisher) => {
       main: port,
       feed: feedPort,
       fanout: of('fanout'),
+      redis: of('redis'),
       sparkleshare: of('sparkleshare'),
       broadcast: of('zmq notify'),
       command: of('zmq command'),

@@ -4,6 +4,7 @@ import { FrameClient } from '../protocols/websocket/frame-client.ts'
 import { post } from '../protocols/feed/feed-client.ts'
 import { connected } from '../protocols/fanout/fanout-client.ts'
 import { newVersion, notify, xmlVersion } from '../protocols/sparkleshare/sparkleshare-client.ts'
+import { RespClient } from '../protocols/redis/resp-client.ts'
 import { request } from '../support/raw.ts'
 import type { Expected, Ports } from './message.ts'
 
@@ -112,6 +113,32 @@ export const IN: readonly Publisher[] = [
         data: `{"push":{"repository":"octocat/hello","ref":"refs/heads/main","after":"${COMMIT.commit.hash}","commits":[{"id":"${COMMIT.commit.hash}","message":"Say hello","author":{"name":"Mona"}}],"total":1,"created":false,"deleted":false}}`,
         attributes: { revision: COMMIT.commit.hash, kind: 'push', source: 'github' },
       }
+    },
+  },
+  {
+    name: 'redis: PUBLISH',
+    async publish({ redis }) {
+      const client = await RespClient.connect(redis)
+      await client.ask('PUBLISH', CHANNEL, Buffer.from('Hello "world"! ☃'))
+      return { body: 'Hello "world"! ☃' }
+    },
+  },
+  {
+    name: 'redis: XADD of fields',
+    async publish({ redis }) {
+      const client = await RespClient.connect(redis)
+      await client.ask('XADD', `/${CHANNEL}`, '*', 'user', 'mona', 'n', '5')
+      return { body: '{"user":"mona","n":"5"}', type: 'application/json' }
+    },
+  },
+  {
+    name: 'redis: XADD of an entry',
+    async publish({ redis }) {
+      const client = await RespClient.connect(redis)
+      const fields = ['body', 'r20', 'type', TEXT, 'data', '{"n": 1e2}', 'revision', 'c0ffee']
+      await client.ask('XADD', CHANNEL, '*', ...fields)
+      const attributes = { revision: 'c0ffee' }
+      return { body: 'r20', type: TEXT, data: '{"n": 1e2}', attributes }
     },
   },
   {

@@ -3,6 +3,7 @@ export interface Ports {
   readonly main: number
   readonly feed: number
   readonly fanout: number
+  readonly redis: number
   /** SparkleShare's TCP, and ZeroMQ's two. */
   readonly sparkleshare: number
   readonly broadcast: number

@@ -5,6 +5,7 @@ import { FeedClient } from '../protocols/feed/feed-client.ts'
 import { FrameClient } from '../protocols/websocket/frame-client.ts'
 import { connected } from '../protocols/fanout/fanout-client.ts'
 import { register, xmlRegister } from '../protocols/sparkleshare/sparkleshare-client.ts'
+import { RespClient } from '../protocols/redis/resp-client.ts'
 import { RawClient, requestBytes } from '../support/raw.ts'
 import type { Expected, Ports } from './message.ts'
 
@@ -116,6 +117,34 @@ export const OUT: readonly Listener[] = [
     },
     shown: ({ body, attributes }) => `octocat/hello!${attributes?.['revision'] ?? body}\n`,
   },
+  {
+    name: 'redis: a pattern',
+    async listen({ redis }) {
+      const client = await RespClient.connect(redis)
+      await client.ask('PSUBSCRIBE', 'octocat/h*')
+      return async () => utf8(await client.value())
+    },
+    shown: ({ body }) => ['pmessage', 'octocat/h*', 'octocat/hello', body],
+  },
+  {
+    name: 'redis: XREAD, which waits',
+    async listen({ redis }) {
+      const client = await RespClient.connect(redis)
+      client.send('XREAD', 'BLOCK', 0, 'STREAMS', 'octocat/hello', '$')
+      return async () => {
+        const [[, [[, fields]]]] = (await client.value()) as [[string, [[string, string[]]]]]
+        return utf8(fields)
+      }
+    },
+    shown: ({ body, type, data, attributes = {} }) =>
+      expect.arrayContaining([
+        'body',
+        body,
+        ...(type === undefined ? [] : ['type', type]),
+        ...(data === undefined ? [] : ['data', data]),
+        ...Object.values(attributes),
+      ]) as unknown,
+  },
 ]
 
 /** JSON doors show both body and data: the data as it was written. */
@@ -144,4 +173,9 @@ function feedLine({ body, type, data }: Expected): string {
 /** The repository doors: a message without a revision shows its id. */
 function revisionOrId({ attributes }: Expected): unknown {
   return attributes?.['revision'] ?? expect.stringMatching(/^\d+-\d+$/)
+}
+
+/** Texts of one character a byte, as people read them. */
+function utf8(values: unknown): string[] {
+  return (values as string[]).map((text) => Buffer.from(text, 'latin1').toString())
 }

@@ -4,6 +4,7 @@ import type { Draft, Message } from '../../src/model/message.ts'
 import type { MemoryStore } from '../../src/stores/memory.ts'
 import type {
   Appended,
+  ChannelPage,
   ChannelStat,
   Page,
   ReadQuery,
@@ -84,6 +85,10 @@ export class DelayedStore implements Store {
 
   remove(channel: ChannelName): Promise<ChannelStat | undefined> {
     return this.#later(attemptNow(() => this.#store.remove(channel)))
+  }
+
+  channels(cursor: number, limit: number): Promise<ChannelPage> {
+    return this.#later(attemptNow(() => this.#store.channels(cursor, limit)))
   }
 
   watch(watcher: Watcher): void {

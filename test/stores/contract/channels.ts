@@ -63,6 +63,56 @@ export function channelContract(start: Start): void {
       expect(await subject.remove('never')).toBeUndefined()
     })
 
+    it('are listed, each at least once, and those that are gone are not', async () => {
+      const subject = await start()
+      const names = Array.from({ length: 25 }, (_, n) => `a/${n}`)
+      for (const one of names) await subject.publish(one)
+      await subject.remove('a/3')
+      await subject.remove('a/4')
+      await subject.publish('late')
+
+      const seen = new Set<string>()
+      let cursor = 0
+      do {
+        const page = await subject.store.channels(cursor, 4)
+        expect(page.total).toBe(24)
+        for (const one of page.names) seen.add(one)
+        ;({ cursor } = page)
+      } while (cursor !== 0)
+
+      const left = names.filter((one) => one !== 'a/3' && one !== 'a/4')
+      expect([...seen].sort()).toEqual([...left, 'late'].sort())
+    })
+
+    it('that stay are all listed while others come and go', async () => {
+      const subject = await start()
+      for (let n = 0; n < 20; n++) await subject.publish(`stays/${n}`)
+
+      const seen = new Set<string>()
+      let cursor = 0
+      let round = 0
+      do {
+        const page = await subject.store.channels(cursor, 3)
+        for (const one of page.names) seen.add(one)
+        ;({ cursor } = page)
+        await subject.publish(`comes/${round}`)
+        if (round % 2 === 1) await subject.remove(`comes/${round - 1}`)
+        round++
+      } while (cursor !== 0 && round < 100)
+
+      for (let n = 0; n < 20; n++) expect(seen).toContain(`stays/${n}`)
+    })
+
+    it('are no more than none at a cursor beyond the end', async () => {
+      const subject = await start()
+      await subject.publish('a')
+      expect(await subject.store.channels(1_000_000, 10)).toEqual({
+        names: [],
+        cursor: 0,
+        total: 1,
+      })
+    })
+
     it('begin anew after they were removed, with greater ids', async () => {
       const subject = await start()
       const former = await subject.publish('a', 'former')

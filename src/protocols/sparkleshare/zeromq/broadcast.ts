@@ -59,6 +59,8 @@ export class Broadcast implements Sink {
   readonly #hub: Hub
   readonly #onError: (error: unknown) => void
   #dropsUntil = 0
+  /** As the socket was opened. */
+  #noDrop = true
   readonly #encoder = new BroadcastEncoder()
   readonly #topics = new Topics()
   #subscription: Subscription | undefined
@@ -156,7 +158,7 @@ export class Broadcast implements Sink {
       const now = performance.now()
       if (waited > PATIENCE) this.#dropsUntil = now + IMPATIENCE
       const noDrop = now >= this.#dropsUntil
-      if (socket.noDrop !== noDrop) socket.noDrop = noDrop
+      if (noDrop !== this.#noDrop) this.#setNoDrop(noDrop)
       try {
         await socket.send(frames)
         return
@@ -168,6 +170,27 @@ export class Broadcast implements Sink {
       }
       await setTimeout(1)
     }
+  }
+
+  #setNoDrop(noDrop: boolean): void {
+    this.#noDrop = noDrop
+    quietly(() => {
+      this.#socket.noDrop = noDrop
+    })
+  }
+}
+
+/**
+ * The package warns that options take effect with the next bind only. This one is libzmq's XPUB_NODROP,
+ * which counts at once (xpub_t::xset_option); nobody is to read of it on standard error.
+ */
+function quietly(work: () => void): void {
+  const emitWarning = process.emitWarning.bind(process)
+  process.emitWarning = () => {}
+  try {
+    work()
+  } finally {
+    process.emitWarning = emitWarning
   }
 }
 

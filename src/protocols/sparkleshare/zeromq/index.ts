@@ -51,6 +51,7 @@ async function open(
     zapDomain: ZAP_DOMAIN,
   })
   const socket = new zeromq.XPublisher({
+    noDrop: true,
     ...shared,
     sendHighWaterMark: config.sendHighWaterMark,
     // Says at once that a queue is full.

@@ -1,0 +1,212 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { Limits } from '../../config/types.ts'
+import type { Hub } from '../../hub/hub.ts'
+import type { ChannelName } from '../../model/channel.ts'
+import type { Clock } from '../../model/clock.ts'
+import type { Wheel } from '../../net/wheel.ts'
+import type { DoorContext, Place } from '../door.ts'
+import { type Form, PubSubEncoder } from './codec.ts'
+import type { RedisConfig } from './config.ts'
+import { RedisConnection } from './connection.ts'
+import type { Args, ParserLimits } from './parser.ts'
+import { channelOf, type Kind } from './subscriptions.ts'
+import { CommandTable } from './table.ts'
+import { ReplyWriter } from './writer.ts'
+
+/** As Redis has it: a client that is gone without a word is noticed, in ms. */
+const KEEP_ALIVE = 300_000
+const TOO_MANY = Buffer.from('-ERR max number of clients reached\r\n')
+
+/** What the connections of this door share. */
+export class RedisServer {
+  readonly config: RedisConfig
+  readonly limits: Limits
+  readonly parserLimits: ParserLimits
+  readonly hub: Hub
+  readonly wheel: Wheel
+  readonly clock: Clock
+  readonly table = new CommandTable()
+  /** Replies of the connection whose commands are being done; empty between two of them. */
+  readonly out = new ReplyWriter()
+  readonly onError: (error: unknown) => void
+  readonly clients = new Map<number, RedisConnection>()
+  /** How many connections are subscribed to each, as they spell it. */
+  readonly subscribers: Readonly<Record<Kind, Map<string, number>>> = {
+    channel: new Map(),
+    pattern: new Map(),
+    shard: new Map(),
+  }
+  /** Since the start. */
+  commands = 0
+  connections = 0
+  rejected = 0
+  readonly #context: DoorContext
+  readonly #password: Buffer | undefined
+  readonly #listener: Server
+  readonly #started = performance.now()
+  readonly #encoders = new Map<string, PubSubEncoder>()
+  /** Bytes of connections that have closed. */
+  #received = 0
+  #sent = 0
+  #lastId = 0
+  /** The channel that was last published to, and its bytes: mostly it is the next one's, too. */
+  #written = Buffer.alloc(0)
+  #channel: ChannelName | undefined
+
+  constructor(config: RedisConfig, context: DoorContext) {
+    this.config = config
+    this.limits = context.config.limits
+    this.#context = context
+    this.hub = context.hub(config.store)
+    this.wheel = context.wheel
+    this.clock = context.clock
+    this.onError = (error) => context.onError(error)
+    this.#password = config.password === undefined ? undefined : digest(config.password)
+    this.parserLimits = {
+      maxArguments: config.maxArguments,
+      maxArgumentBytes: config.maxArgumentBytes ?? this.limits.maxBodyBytes,
+      maxInlineBytes: config.maxInlineBytes,
+    }
+    const options = {
+      allowHalfOpen: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: KEEP_ALIVE,
+    }
+    this.#listener = createServer(options, (socket) => this.#accept(socket))
+  }
+
+  /** Whether a password is asked for. */
+  get guarded(): boolean {
+    return this.#password !== undefined
+  }
+
+  isPassword(text: string): boolean {
+    return this.#password !== undefined && timingSafeEqual(this.#password, digest(text))
+  }
+
+  isTrusted(peer: string): boolean {
+    try {
+      this.#context.trust.mustPublish({ peer, header: () => undefined })
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  /**
+   * The channel that an argument names.
+   * @throws RedisError when it is no name
+   */
+  channelAt(args: Args, index: number): ChannelName {
+    if (this.#channel !== undefined && args.is(index, this.#written)) return this.#channel
+    const text = args.text(index)
+    this.#channel = channelOf(text)
+    this.#written = Buffer.from(text, 'latin1')
+    return this.#channel
+  }
+
+  encoder(form: Form): PubSubEncoder {
+    const fresh = new PubSubEncoder(form)
+    const known = this.#encoders.get(fresh.key)
+    if (known) return known
+    this.#encoders.set(fresh.key, fresh)
+    return fresh
+  }
+
+  /** A connection has begun (1) or ended (-1) to subscribe to something. */
+  subscribed(kind: Kind, name: string, by: 1 | -1): void {
+    const counts = this.subscribers[kind]
+    const count = (counts.get(name) ?? 0) + by
+    if (count > 0) counts.set(name, count)
+    else counts.delete(name)
+  }
+
+  left(connection: RedisConnection): void {
+    if (!this.clients.delete(connection.id)) return
+    this.#received += connection.socket.bytesRead
+    this.#sent += connection.socket.bytesWritten
+  }
+
+  /** Seconds since the start. */
+  get uptime(): number {
+    return Math.floor((performance.now() - this.#started) / 1000)
+  }
+
+  get port(): number {
+    return (this.#listener.address() as AddressInfo).port
+  }
+
+  /** Bytes since the start, in and out. */
+  get traffic(): { received: number; sent: number } {
+    let received = this.#received
+    let sent = this.#sent
+    for (const { socket } of this.clients.values()) {
+      received += socket.bytesRead
+      sent += socket.bytesWritten
+    }
+    return { received, sent }
+  }
+
+  /**
+   * @param address '' = all interfaces
+   * @throws Error as node:net gives it
+   */
+  async listen(address: string): Promise<Place> {
+    const { port } = this.config
+    await new Promise<void>((resolve, reject) => {
+      this.#listener.once('error', reject)
+      const host = address === '' ? {} : { host: address }
+      this.#listener.listen({ port, ...host, backlog: 4096 }, () => {
+        this.#listener.off('error', reject)
+        // A connection that could not be accepted, say for want of file descriptors.
+        this.#listener.on('error', this.onError)
+        resolve()
+      })
+    })
+    const bound = this.#listener.address() as AddressInfo
+    const host = hostOf(bound)
+    const local = host === '127.0.0.1' || host === 'localhost'
+    const example = `redis-cli ${local ? '' : `-h ${host} `}-p ${bound.port} SUBSCRIBE test`
+    const shown = host.includes(':') ? `[${host}]` : host
+    return {
+      what: 'redis',
+      where: `redis://${shown}:${bound.port}`,
+      example,
+      address: bound.address,
+    }
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => {
+      this.#listener.close(() => resolve())
+    })
+    for (const { socket } of this.clients.values()) socket.destroy()
+    await closed
+  }
+
+  #accept(socket: Socket): void {
+    this.connections++
+    if (this.clients.size >= this.limits.maxConnections) {
+      this.rejected++
+      socket.on('error', ignore)
+      socket.end(TOO_MANY, () => socket.destroy())
+      return
+    }
+    const connection = new RedisConnection(this, socket, ++this.#lastId)
+    this.clients.set(connection.id, connection)
+  }
+}
+
+/** Two passwords are compared by these, which takes the same time for all. @param text one character a byte */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text, 'latin1').digest()
+}
+
+function hostOf({ address }: AddressInfo): string {
+  return address === '0.0.0.0' || address === '::' ? 'localhost' : address
+}
+
+/** The close that follows is what counts. */
+function ignore(): void {}

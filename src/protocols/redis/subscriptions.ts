@@ -1,0 +1,208 @@
+import type { Sink, Subscription } from '../../hub/contract.ts'
+import { channelFromBytes, type ChannelName } from '../../model/channel.ts'
+import { Glob } from '../../model/glob.ts'
+import { Selectors } from '../../model/selector.ts'
+import { RedisError } from './errors.ts'
+import type { RedisServer } from './server.ts'
+import type { Resp } from './writer.ts'
+
+/** What is subscribed to: by name, by pattern, or by name as a shard's channel. */
+export type Kind = 'channel' | 'pattern' | 'shard'
+
+/** The longest pattern in bytes: matching costs its length for each byte of a name. */
+const MAX_PATTERN = 1024
+
+const LONG_PATTERN = new RedisError(`ERR A pattern has at most ${MAX_PATTERN} bytes.`)
+const NO_NAME = new RedisError('ERR A channel name is 1 to 512 bytes.')
+
+/** @throws RedisError when it is no name */
+export function channelOf(spelled: string): ChannelName {
+  const name = channelFromBytes(spelled)
+  if (name === undefined) throw NO_NAME
+  return name
+}
+
+/** A pattern without the leading `/` that names do not have. */
+export function patternOf(spelled: string): string {
+  return spelled.startsWith('/') ? spelled.slice(1) : spelled
+}
+
+/** @throws RedisError when it is too long */
+export function globOf(pattern: string): Glob {
+  if (pattern.length > MAX_PATTERN) throw LONG_PATTERN
+  return new Glob(pattern)
+}
+
+/** What is followed in one form, which is one follower of the hub. */
+interface Group {
+  subscription: Subscription | undefined
+  /** Of the hub's subscription. */
+  selectors: Selectors
+  /** Followed and dropped since; the hub hears of it in `settle`. */
+  readonly channels: Set<ChannelName>
+  readonly patterns: Set<string>
+  dirty: boolean
+}
+
+/**
+ * What one connection is subscribed to, as its client spells it. The hub hears of it when the commands
+ * at hand are through, so that a thousand SUBSCRIBEs in one packet are one change.
+ */
+export class Subscriptions {
+  readonly #server: RedisServer
+  readonly #sink: Sink
+  readonly #names: Record<Kind, Set<string>> = {
+    channel: new Set(),
+    pattern: new Set(),
+    shard: new Set(),
+  }
+  /** By whether names have a leading `/` and are a shard's. */
+  readonly #groups = new Map<string, Group>()
+  #dirty = false
+  #resp: Resp = 2
+
+  constructor(server: RedisServer, sink: Sink) {
+    this.#server = server
+    this.#sink = sink
+  }
+
+  size(kind: Kind): number {
+    return this.#names[kind].size
+  }
+
+  get total(): number {
+    const { channel, pattern, shard } = this.#names
+    return channel.size + pattern.size + shard.size
+  }
+
+  /** As the client spelled them, in its order. */
+  names(kind: Kind): string[] {
+    return [...this.#names[kind]]
+  }
+
+  /**
+   * Checks names before any is subscribed to.
+   * @throws RedisError when one is no name, or they would be too many
+   */
+  check(kind: Kind, names: readonly string[]): void {
+    for (const name of names) {
+      if (kind !== 'pattern') channelOf(name)
+      else if (name.length > MAX_PATTERN) throw LONG_PATTERN
+    }
+    const { maxSubscriptions } = this.#server.limits
+    if (this.total + names.length <= maxSubscriptions) return
+    const more = new Set(names.filter((name) => !this.#names[kind].has(name))).size
+    if (this.total + more > maxSubscriptions) {
+      throw new RedisError(`ERR A connection has at most ${maxSubscriptions} subscriptions here.`)
+    }
+  }
+
+  add(kind: Kind, name: string): void {
+    if (this.#names[kind].has(name)) return
+    this.#names[kind].add(name)
+    this.#server.subscribed(kind, name, 1)
+    const group = this.#group(kind, name)
+    if (kind === 'pattern') group.patterns.add(patternOf(name))
+    else group.channels.add(channelOf(name))
+    this.#touch(group)
+  }
+
+  remove(kind: Kind, name: string): void {
+    if (!this.#names[kind].delete(name)) return
+    this.#server.subscribed(kind, name, -1)
+    const group = this.#group(kind, name)
+    if (kind === 'pattern') group.patterns.delete(patternOf(name))
+    else group.channels.delete(channelOf(name))
+    this.#touch(group)
+  }
+
+  /** Messages come in this version from now on. */
+  speak(resp: Resp): void {
+    if (resp === this.#resp) return
+    this.settle()
+    this.#resp = resp
+    for (const [key, group] of this.#groups) {
+      const { subscription } = group
+      if (!subscription) continue
+      const after = subscription.position
+      subscription.close()
+      this.#follow(key, group, { kind: 'id', after })
+    }
+  }
+
+  /** Tells the hub what has changed. MUST be called before anything is published or waited for. */
+  settle(): void {
+    if (!this.#dirty) return
+    this.#dirty = false
+    for (const [key, group] of this.#groups) {
+      if (!group.dirty) continue
+      group.dirty = false
+      const wanted = new Selectors([...group.channels], [], [...group.patterns])
+      const former = group.selectors
+      group.selectors = wanted
+      if (wanted.size === 0) {
+        group.subscription?.close()
+        this.#groups.delete(key)
+      } else if (!group.subscription) this.#follow(key, group, { kind: 'now' })
+      else {
+        const more = difference(wanted, former)
+        const less = difference(former, wanted)
+        // First more, then less: it never follows nothing in between.
+        if (more.size > 0) group.subscription.add(more, { kind: 'now' }, ignore)
+        if (less.size > 0) group.subscription.drop(less)
+      }
+    }
+  }
+
+  /** Ends all, with the connection. */
+  close(): void {
+    for (const kind of ['channel', 'pattern', 'shard'] as const) {
+      for (const name of this.#names[kind]) this.#server.subscribed(kind, name, -1)
+      this.#names[kind].clear()
+    }
+    for (const { subscription } of this.#groups.values()) subscription?.close()
+    this.#groups.clear()
+    this.#dirty = false
+  }
+
+  #follow(key: string, group: Group, since: Parameters<Subscription['add']>[1]): void {
+    const form = { resp: this.#resp, slash: key.includes('/'), shard: key.includes('s') }
+    const encoder = this.#server.encoder(form)
+    const { selectors } = group
+    group.subscription = this.#server.hub.follow({ selectors, encoder, sink: this.#sink, since })
+  }
+
+  #group(kind: Kind, name: string): Group {
+    const key = `${name.startsWith('/') ? '/' : ''}${kind === 'shard' ? 's' : ''}`
+    let group = this.#groups.get(key)
+    if (!group) {
+      group = {
+        subscription: undefined,
+        selectors: new Selectors([]),
+        channels: new Set(),
+        patterns: new Set(),
+        dirty: false,
+      }
+      this.#groups.set(key, group)
+    }
+    return group
+  }
+
+  #touch(group: Group): void {
+    group.dirty = true
+    this.#dirty = true
+  }
+}
+
+function difference(one: Selectors, other: Selectors): Selectors {
+  const channels = new Set(other.channels)
+  const patterns = new Set(other.patterns)
+  return new Selectors(
+    one.channels.filter((name) => !channels.has(name)),
+    [],
+    one.patterns.filter((pattern) => !patterns.has(pattern)),
+  )
+}
+
+/** What is confirmed to a client is in the order of its commands, whatever is still owed. */
+function ignore(): void {}

@@ -1,0 +1,80 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { RespParser } from '../../../src/protocols/redis/parser.ts'
+import { anyBytes, commandsInPieces, cut, LIMITS, mutatedSession, parse } from './fuzz.ts'
+import { command } from './resp-client.ts'
+
+const runs = { numRuns: Number(process.env['FANFARE_TEST_RUNS'] ?? 2_000) }
+
+describe('the parser', () => {
+  it('reads the same commands however their bytes are cut', () => {
+    fc.assert(
+      fc.property(commandsInPieces, ({ commands, places }) => {
+        const arrays = commands.map((args) => args.map((arg) => Buffer.from(arg)))
+        const bytes = Buffer.concat(arrays.map((args) => command(...args)))
+        const expected = arrays.map((args) => args.map((arg) => arg.toString('latin1')))
+        expect(parse(cut(bytes, places))).toEqual({ commands: expected, error: undefined })
+      }),
+      runs,
+    )
+  })
+
+  it('makes the same of any bytes however they are cut, and never fails', () => {
+    fc.assert(
+      fc.property(fc.oneof(anyBytes, mutatedSession), ({ bytes, places }) => {
+        const whole = parse([bytes])
+        const pieces = parse(cut(bytes, places))
+        expect(pieces.commands).toEqual(whole.commands)
+        // A line that has not ended may be too long before its end has come.
+        if (bytes.length < LIMITS.maxInlineBytes) expect(pieces).toEqual(whole)
+      }),
+      runs,
+    )
+  })
+
+  it('takes time in proportion to what comes, in pieces of any size', () => {
+    const limits = { maxArguments: 10, maxArgumentBytes: 2 ** 23, maxInlineBytes: 2 ** 16 }
+    const bytes = command('PUBLISH', 'a', Buffer.alloc(2 ** 22, 'x'))
+    const parser = new RespParser(limits)
+    const start = performance.now()
+    let commands = 0
+    for (let at = 0; at < bytes.length; at += 100) {
+      parser.push(bytes.subarray(at, at + 100))
+      while (parser.next()) commands++
+    }
+    expect(commands).toBe(1)
+    // Moved once for every piece, it would be 90 GB.
+    expect(performance.now() - start).toBeLessThan(5_000)
+  })
+
+  it('does not hold more than waits for its end', () => {
+    const parser = new RespParser(LIMITS)
+    parser.push(
+      Buffer.concat([...Array.from({ length: 100 }, () => command('PING')), Buffer.from('*1')]),
+    )
+    let commands = 0
+    while (parser.next()) commands++
+    expect(commands).toBe(100)
+    expect(parser.waiting).toBe(2)
+  })
+
+  it.each([
+    ['*65\r\n', 'invalid multibulk length'],
+    ['*1\r\n$4097\r\n', 'invalid bulk length'],
+    ['x'.repeat(1_025), 'too big inline request'],
+    [`*${'1'.repeat(1_025)}`, 'too big mbulk count string'],
+    [`*1\r\n$${'1'.repeat(1_025)}`, 'too big bulk count string'],
+  ])('bounds what is promised: %j', (text, error) => {
+    expect(parse([Buffer.from(text)])).toEqual({ commands: [], error })
+  })
+
+  it('bounds a command as a whole', () => {
+    const limits = { maxArguments: 10_000, maxArgumentBytes: 200_000, maxInlineBytes: 1_024 }
+    const large = Buffer.alloc(200_000, 'x')
+    const outcome = parse([command('X', ...Array.from({ length: 6 }, () => large))], limits)
+    expect(outcome).toEqual({ commands: [], error: 'invalid bulk length' })
+    expect(parse([command('X', ...Array.from({ length: 5 }, () => large))], limits).error).toBe(
+      undefined,
+    )
+  })
+})
