@@ -18,6 +18,19 @@ export interface PublishFlags {
   readonly server: string
 }
 
+export interface ListenFlags {
+  readonly config?: string
+  readonly print?: boolean
+  /** Started by `fanfare listen start`. */
+  readonly child?: boolean
+}
+
+export interface NotifyFlags {
+  readonly server: string
+  readonly timeout: string
+  readonly quiet?: boolean
+}
+
 export interface WatchFlags {
   readonly since?: string
   readonly last?: string

@@ -1,8 +1,16 @@
 #!/usr/bin/env node
-import { Command, CommanderError, Option } from 'commander'
-import type { Format, PublishFlags, ServeFlags, WatchFlags } from './flags.ts'
+import { Argument, Command, CommanderError, Option } from 'commander'
+import type {
+  Format,
+  ListenFlags,
+  NotifyFlags,
+  PublishFlags,
+  ServeFlags,
+  WatchFlags,
+} from './flags.ts'
 import type { InstallFlags } from './hook-install.ts'
 import type { HookFlags } from './hook-settings.ts'
+import type { ListenAction } from './listen.ts'
 import { version } from './version.ts'
 
 /** Where a server with the defaults is found. */
@@ -50,7 +58,7 @@ program
   .description('publish a message: the argument, or what comes on standard input')
   .argument(
     '<url|channel>',
-    'a publisher URL, or a channel of the server at --server with its default locations',
+    'a channel of the server at --server with its default locations, or a URL: http(s): of a publisher, ws(s):, redis(s):, feed:, tcp: and zmq: (SparkleShare), fanout:',
   )
   .argument('[message]', 'the message; without it, standard input')
   .option('-t, --type <type>', 'content type; by default JSON for an object or a list, else text')
@@ -68,7 +76,7 @@ program
   .description('show messages as they come; reconnects, resumes, and says what was missed')
   .argument(
     '<url|channel>',
-    'an events or websocket URL, or a channel of the server at --server with its default locations',
+    'a channel of the server at --server with its default locations, or a URL: http(s): of event streams, ws(s):, redis(s):, feed:, tcp: and zmq: (SparkleShare), fanout:',
   )
   .option('--since <cursor>', 'start with an id, a unix time, or all that is kept')
   .option('--last <n>', 'start with the newest n messages')
@@ -78,6 +86,39 @@ program
   .action(async (target: string, options: WatchFlags) => {
     const { watch } = await import('./watch.ts')
     process.exitCode = await watch(target, options)
+  })
+
+program
+  .command('listen')
+  .description('show notifications on the desktop; asks what it needs to know on its first run')
+  .addArgument(
+    new Argument('[action]', 'without one: listen here, until Ctrl-C').choices([
+      'start',
+      'stop',
+      'status',
+      'reconfigure',
+      'log',
+    ]),
+  )
+  .option('-c, --config <file>', 'by default ~/.config/fanfare/listen.json')
+  .option('--print', 'lines on the terminal, and no notifications')
+  .addOption(new Option('--child').hideHelp())
+  .action(async (action: ListenAction | undefined, options: ListenFlags) => {
+    const { listen } = await import('./listen.ts')
+    process.exitCode = await listen(action, options)
+  })
+
+program
+  .command('notify')
+  .description('tell a SparkleShare notification server of a new revision; for git hooks')
+  .argument('<repository>')
+  .argument('<revision>')
+  .option('-s, --server <url>', 'a tcp:, zmq: or fanout: URL', 'tcp://localhost:9999')
+  .option('--timeout <time>', 'for all of it, in ms or such as 2s', '2s')
+  .option('-q, --quiet', 'say nothing; the exit code tells')
+  .action(async (repository: string, revision: string, options: NotifyFlags) => {
+    const { notify } = await import('./notify.ts')
+    process.exitCode = await notify(repository, revision, options)
   })
 
 const hook = program

@@ -1,29 +1,23 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Backoff } from '../client/backoff.ts'
-import { readSome, send, shown } from '../client/http.ts'
-import { parseJson, reasonOf } from '../client/source.ts'
+import { shown } from '../client/http.ts'
+import {
+  type Answer,
+  isUnsent,
+  type Outgoing,
+  type Publisher,
+  type PublishProtocol,
+  protocolOf,
+} from '../client/publisher.ts'
+import { AnsweredError, reasonOf, RefusedError } from '../client/source.ts'
 import type { PublishFlags } from './flags.ts'
 import { LineBatches } from './line-batches.ts'
 import { printable } from './printable.ts'
 import { targetUrl, UsageError } from './target.ts'
 
-/** Attempts at one request while no answer comes. */
+/** Attempts at the same messages while no answer comes. */
 const ATTEMPTS = 4
-
-interface Outgoing {
-  readonly body: Buffer | string
-  readonly type: string
-  /** Left out where the messages in it have their own. */
-  readonly key?: string
-}
-
-interface Answer {
-  readonly id: string
-  /** For people: how many were listening, where the server says. */
-  readonly heard: string
-}
 
 /**
  * Publishes the argument, or standard input.
@@ -36,22 +30,26 @@ export async function publish(
 ): Promise<number> {
   try {
     const url = targetUrl(target, flags.server, 'publisher')
-    if (!/^https?:$/.test(url.protocol)) {
-      throw new UsageError(`cannot publish to ${url.protocol} URLs; http: and https: can`)
+    const protocol = await protocolOf(url)
+    for (const option of ['type', 'key', 'ttl'] as const) {
+      if (flags[option] === undefined || protocol.carries.includes(option)) continue
+      throw new UsageError(`${url.protocol} URLs have no --${option}`)
     }
     if (flags.lines && message !== undefined) {
       throw new UsageError('--lines reads standard input; leave the message out')
     }
-    if (flags.lines) await publishLines(url, flags)
+    const sender = new Sender(url, protocol)
+    if (flags.lines) await publishLines(sender, flags)
     else {
       const body = message === undefined ? await standardInput() : Buffer.from(message)
-      const type = flags.type ?? guessType(body)
-      const { id, heard } = await post(url, { body, type, key: flags.key ?? randomUUID() }, flags)
-      console.log(`${id}${heard}`)
+      const key = flags.key ?? randomUUID()
+      const answer = await sender.send([{ body, type: flags.type, key, ttl: flags.ttl }])
+      await sender.close()
+      console.log(wordsOf(answer))
     }
     return 0
   } catch (error) {
-    if (!(error instanceof UsageError)) throw error
+    if (!(error instanceof UsageError) && !(error instanceof RefusedError)) throw error
     console.error(`fanfare: ${printable(error.message)}`)
     return 1
   }
@@ -61,73 +59,72 @@ export async function publish(
  * Each line has a key by its number, so that the whole run can be repeated however its lines were
  * put together into requests.
  */
-async function publishLines(url: URL, flags: PublishFlags): Promise<void> {
-  const key = flags.key ?? randomUUID()
+async function publishLines(
+  sender: Sender,
+  { key: given, type, ttl }: PublishFlags,
+): Promise<void> {
+  const key = given ?? randomUUID()
   let count = 0
   let last: Answer | undefined
   for await (const lines of new LineBatches(process.stdin)) {
-    const messages = lines.map((body, n) => {
-      const type = flags.type ?? guessType(Buffer.from(body))
-      return JSON.stringify({ body, type, key: `${key}-${count + n}` })
+    const messages = lines.map((line, n) => {
+      return { body: Buffer.from(line), type, key: `${key}-${count + n}`, ttl }
     })
-    const body = messages.join('\n')
-    last = await post(url, { body, type: 'application/x-ndjson' }, flags)
+    last = await sender.send(messages)
     count += lines.length
     if (process.stderr.isTTY) process.stderr.write(`\r${count} published`)
   }
   if (process.stderr.isTTY) process.stderr.write('\n')
   if (!last) throw new UsageError('standard input had no line to publish')
-  console.log(`${last.id}${last.heard}, ${count} published`)
+  await sender.close()
+  console.log(`${wordsOf(last)}, ${count} published`)
 }
 
-/** Sends one request until there is an answer; its key makes that safe. */
-async function post(url: URL, outgoing: Outgoing, flags: PublishFlags): Promise<Answer> {
-  const backoff = new Backoff(200)
-  const headers = headersOf(outgoing, flags)
-  const body = Buffer.from(outgoing.body)
-  for (let attempt = 1; ; attempt++) {
+/** Sends messages until there is an answer, where a repetition cannot double them. */
+class Sender {
+  readonly #url: URL
+  readonly #protocol: PublishProtocol
+  #publisher: Publisher | undefined
+
+  constructor(url: URL, protocol: PublishProtocol) {
+    this.#url = url
+    this.#protocol = protocol
+  }
+
+  async send(messages: readonly Outgoing[]): Promise<Answer> {
+    const backoff = new Backoff(200)
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.#publisher ??= await this.#protocol.open(this.#url)
+        return await this.#publisher.publish(messages)
+      } catch (error) {
+        const publisher = this.#publisher
+        this.#publisher = undefined
+        await publisher?.close().catch(() => {})
+        if (error instanceof RefusedError) throw error
+        const again = this.#protocol.repeats || isUnsent(error)
+        if (!again || attempt === ATTEMPTS) throw this.#failure(error)
+      }
+      await sleep(backoff.next())
+    }
+  }
+
+  async close(): Promise<void> {
     try {
-      const response = await send(url, { method: 'POST', headers, body })
-      const { statusCode = 0 } = response
-      const text = await readSome(response)
-      if (statusCode >= 200 && statusCode < 300) return answerOf(response, text)
-      if (statusCode < 500 || attempt === ATTEMPTS) {
-        throw new UsageError(`${shown(url)} answered ${statusCode}: ${errorMessage(text)}`)
-      }
+      await this.#publisher?.close()
     } catch (error) {
-      if (error instanceof UsageError) throw error
-      if (attempt === ATTEMPTS) {
-        throw new UsageError(`${shown(url)} cannot be reached: ${reasonOf(error)}`)
-      }
+      throw this.#failure(error)
     }
-    await sleep(backoff.next())
+  }
+
+  #failure(error: unknown): UsageError {
+    if (error instanceof AnsweredError) return new UsageError(error.message)
+    return new UsageError(`${shown(this.#url)} cannot be reached: ${reasonOf(error)}`)
   }
 }
 
-function answerOf({ headers }: IncomingMessage, text: string): Answer {
-  const { subscribers } = (parseJson(text) ?? {}) as { subscribers?: unknown }
-  const heard = typeof subscribers === 'number' ? `  ${subscribers} listening` : ''
-  // Other servers give no id.
-  return { id: String(headers['fanfare-id'] ?? 'published'), heard }
-}
-
-/** @throws UsageError for an option that cannot be a header */
-function headersOf({ type, key }: Outgoing, { ttl }: PublishFlags): Record<string, string> {
-  const headers: Record<string, string> = { accept: 'application/json' }
-  const options = { type: ['content-type', type], key: ['idempotency-key', key], ttl: ['ttl', ttl] }
-  for (const [option, [name = '', value]] of Object.entries(options)) {
-    if (value === undefined) continue
-    if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value)) {
-      throw new UsageError(`--${option} takes printable ASCII characters`)
-    }
-    headers[name] = value
-  }
-  return headers
-}
-
-function errorMessage(text: string): string {
-  const { error } = (parseJson(text) ?? {}) as { error?: { message?: unknown } }
-  return typeof error?.message === 'string' ? error.message : text.trim().slice(0, 500)
+function wordsOf({ id, receivers }: Answer): string {
+  return receivers === undefined ? id : `${id}  ${receivers} listening`
 }
 
 async function standardInput(): Promise<Buffer> {
@@ -135,12 +132,4 @@ async function standardInput(): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of process.stdin) chunks.push(chunk as Buffer)
   return Buffer.concat(chunks)
-}
-
-/** JSON where it is an object or an array, else text, else bytes. */
-function guessType(body: Buffer): string {
-  const text = body.toString('utf8')
-  if (!Buffer.from(text).equals(body)) return 'application/octet-stream'
-  if (/^\s*[[{]/.test(text) && parseJson(text) !== undefined) return 'application/json'
-  return 'text/plain; charset=utf-8'
 }

@@ -46,6 +46,8 @@ async function show(url: URL, flags: WatchFlags, stop: AbortController): Promise
       const { from, to } = event
       console.error(yellow(printable(`some messages between ${from} and ${to} are gone`)))
       if (flags.json) console.log(safeJson(JSON.stringify({ gap: { from, to } })))
+    } else if (event.kind === 'caught-up') {
+      continue
     } else if (process.stderr.isTTY || event.kind === 'lost') {
       const what = event.kind === 'connected' ? 'listening to' : 'connection lost:'
       console.error(dim(printable(`${what} ${event.detail}`)))

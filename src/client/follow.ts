@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Backoff } from './backoff.ts'
-import { eventsSource } from './events-source.ts'
 import {
   type Cursor,
   type Followed,
@@ -9,13 +8,24 @@ import {
   RefusedError,
   type Source,
 } from './source.ts'
-import { websocketSource } from './websocket-source.ts'
 
-const SOURCES: Readonly<Record<string, Source>> = {
-  'http:': eventsSource,
-  'https:': eventsSource,
-  'ws:': websocketSource,
-  'wss:': websocketSource,
+const events = async (): Promise<Source> => (await import('./events-source.ts')).eventsSource
+const websocket = async (): Promise<Source> =>
+  (await import('./websocket-source.ts')).websocketSource
+const redis = async (): Promise<Source> => (await import('./redis-source.ts')).redisSource
+
+/** Loaded when they are asked for: each brings what only it needs. */
+const SOURCES: Readonly<Record<string, () => Promise<Source>>> = {
+  'http:': events,
+  'https:': events,
+  'ws:': websocket,
+  'wss:': websocket,
+  'redis:': redis,
+  'rediss:': redis,
+  'tcp:': async () => (await import('./sparkleshare-source.ts')).sparkleshareSource,
+  'zmq:': async () => (await import('./zmq-source.ts')).zmqSource,
+  'fanout:': async () => (await import('./fanout-source.ts')).fanoutSource,
+  'feed:': async () => (await import('./feed-source.ts')).feedSource,
 }
 
 /** Schemes that can be followed, for messages to people. */
@@ -26,10 +36,10 @@ export const SCHEMES: readonly string[] = Object.keys(SOURCES)
  * @throws RefusedError when the server refuses
  */
 export async function* follow(url: URL, options: FollowOptions): AsyncGenerator<Followed, void> {
-  const source = SOURCES[url.protocol]
-  if (!source)
-    throw new RefusedError(`cannot follow ${url.protocol} URLs; ${SCHEMES.join(' ')} can`)
-  const cursor: Cursor = { id: undefined, retry: 0 }
+  const load = SOURCES[url.protocol]
+  if (!load) throw new RefusedError(`cannot follow ${url.protocol} URLs; ${SCHEMES.join(' ')} can`)
+  const source = await load()
+  const cursor: Cursor = options.cursor ?? { id: undefined, retry: 0 }
   const backoff = new Backoff()
   const { signal } = options
   while (!signal.aborted) {
@@ -46,7 +56,9 @@ export async function* follow(url: URL, options: FollowOptions): AsyncGenerator<
     }
     if (signal.aborted) return
     const wait = backoff.next(cursor.retry)
-    yield { kind: 'lost', detail: `${reason}; trying again in ${(wait / 1000).toFixed(1)} s` }
+    const again = `trying again in ${(wait / 1000).toFixed(1)} s`
+    const lost = cursor.forgets ? ', and what is published until then is lost' : ''
+    yield { kind: 'lost', detail: `${reason}; ${again}${lost}` }
     await sleep(wait, undefined, { signal }).catch(() => {})
   }
 }

@@ -1,3 +1,6 @@
+import { isUtf8 } from 'node:buffer'
+import type { RecentLines } from './recent-lines.ts'
+
 /** A message as a follower gets it. */
 export interface Received {
   readonly kind: 'message'
@@ -9,6 +12,7 @@ export interface Received {
   readonly time?: number
   readonly type?: string
   readonly encoding?: 'base64'
+  readonly attributes?: Readonly<Record<string, string>>
 }
 
 /** Some messages between the two ids are not kept any more. */
@@ -22,9 +26,21 @@ export interface Missed {
 export interface Notice {
   readonly kind: 'connected' | 'lost'
   readonly detail: string
+  /** What was missed comes next, and then `caught-up`. */
+  readonly resumes?: boolean
 }
 
-export type Followed = Received | Missed | Notice
+/**
+ * Everything that was published while there was no connection has been given; all that follows is live.
+ * Only sources that can tell say so, after `connected`.
+ */
+export interface CaughtUp {
+  readonly kind: 'caught-up'
+  /** How many messages that was. */
+  readonly count: number
+}
+
+export type Followed = Received | Missed | Notice | CaughtUp
 
 export interface FollowOptions {
   /** An id, a unix time, `all`; without it, what comes from now on. */
@@ -32,6 +48,8 @@ export interface FollowOptions {
   /** The newest this many first. */
   readonly last?: number
   readonly signal: AbortSignal
+  /** Where an earlier run has come to; kept up to date. */
+  readonly cursor?: Cursor
 }
 
 /** One connection's worth of what is followed. Ends or throws when the connection does. */
@@ -46,6 +64,10 @@ export interface Cursor {
   id: string | undefined
   /** ms that the server asks clients to wait before they come back. */
   retry: number
+  /** Whether what is published without a connection is lost, as the protocol has no way to resume. */
+  forgets?: boolean
+  /** What a feed has sent that it will send again. */
+  recent?: RecentLines
 }
 
 /**
@@ -59,6 +81,9 @@ const MAX_REASON = 500
 
 /** The server said no, and would say it again: trying once more is of no use. */
 export class RefusedError extends Error {}
+
+/** The server is there, and failed. */
+export class AnsweredError extends Error {}
 
 /** What a server said of an answer that is no stream, in words for people. */
 export function refusalOf(status: number, statusText: string, body: string): Error {
@@ -99,4 +124,20 @@ export function fromEnvelope(json: string): Received | undefined {
     return undefined
   }
   return { ...(value as Received), kind: 'message', json }
+}
+
+/** @throws RefusedError where a start is asked of a protocol that keeps nothing */
+export function mustStartNow({ since, last }: FollowOptions, what: string): void {
+  if (since === undefined && last === undefined) return
+  throw new RefusedError(`${what} has no history: leave --since and --last out`)
+}
+
+/** A message of a protocol that has no more than a channel and a body. */
+export function plainMessage(channel: string, body: Buffer | string): Received {
+  const text = typeof body === 'string' || isUtf8(body)
+  const shown = body.toString(text ? 'utf8' : 'base64')
+  const time = Date.now()
+  const encoding = text ? {} : { encoding: 'base64' as const }
+  const json = JSON.stringify({ channel, time, body: shown, ...encoding })
+  return { kind: 'message', id: '', channel, time, body: shown, json, ...encoding }
 }

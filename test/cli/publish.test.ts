@@ -243,7 +243,7 @@ describe('fanfare publish ends with 1 and says why', () => {
     [['publish', 'a', 'x', '--type', 'text/\nplain'], '--type takes printable ASCII characters'],
     [['publish', '', 'x'], 'a channel has 1 to 512 bytes'],
     [['publish', '/', 'x'], 'a channel has 1 to 512 bytes'],
-    [['publish', 'ws://localhost/a', 'x'], 'cannot publish to ws: URLs; http: and https: can'],
+    [['publish', 'ftp://localhost/a', 'x'], 'cannot publish to ftp: URLs; http: https: ws:'],
     [['publish', 'a', 'x', '--lines'], '--lines reads standard input; leave the message out'],
     [['publish', 'a', '--lines'], 'standard input had no line to publish'],
   ])('for %j', async (args, words) => {

@@ -257,7 +257,7 @@ describe('fanfare watch and its server', () => {
     [['watch', ''], 'a channel has 1 to 512 bytes'],
     [['watch', 'x'.repeat(513)], 'a channel has 1 to 512 bytes'],
     [['watch', 'a', '--server', 'nowhere'], 'not a URL: nowhere'],
-    [['watch', 'ftp://localhost/a'], 'cannot follow ftp: URLs; http: https: ws: wss: can'],
+    [['watch', 'ftp://localhost/a'], 'cannot follow ftp: URLs; http: https: ws: wss: redis:'],
   ])('ends with 1 for a mistake: %j', async (args, words) => {
     const { code, stderr } = await run(args)
     expect(stderr).toContain(words)

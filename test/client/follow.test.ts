@@ -2,12 +2,11 @@ import { createServer, type RequestListener } from 'node:http'
 import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { follow } from '../../src/client/follow.ts'
-import type { Followed, FollowOptions } from '../../src/client/source.ts'
 import { Clock } from '../../src/model/clock.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { until } from '../support/wait.ts'
 import { publish } from '../protocols/events/events-client.ts'
+import { Follower } from './follower.ts'
 import { Proxy } from './proxy.ts'
 
 /** The two protocols that are followed, on one location each; EventSources come back quickly. */
@@ -21,41 +20,6 @@ locations:
   - { type: publisher, prefix: /publisher/ }
   - { type: events, prefix: /events/, retry: 10ms }
   - { type: websocket, prefix: /ws/ }`
-
-/** What follow() gives, kept as it comes. */
-class Follower {
-  readonly seen: Followed[] = []
-  failure: unknown
-  readonly done: Promise<void>
-  readonly #stop = new AbortController()
-
-  constructor(url: URL, options: Omit<FollowOptions, 'signal'> = {}) {
-    onTestFinished(() => this.#stop.abort())
-    this.done = this.#run(url, options)
-  }
-
-  async #run(url: URL, options: Omit<FollowOptions, 'signal'>): Promise<void> {
-    try {
-      const { signal } = this.#stop
-      for await (const event of follow(url, { ...options, signal })) this.seen.push(event)
-    } catch (error) {
-      this.failure = error
-    }
-  }
-
-  get bodies(): string[] {
-    return this.seen.flatMap((event) => (event.kind === 'message' ? [event.body] : []))
-  }
-
-  count(kind: Followed['kind']): number {
-    return this.seen.filter((event) => event.kind === kind).length
-  }
-
-  async stop(): Promise<void> {
-    this.#stop.abort()
-    await this.done
-  }
-}
 
 async function serve(listener: RequestListener): Promise<URL> {
   const server = createServer(listener).listen(0, '127.0.0.1')
