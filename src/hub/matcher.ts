@@ -41,6 +41,10 @@ export class Matcher {
     const exact = this.#byChannel.get(channel)
     if (exact) for (const audience of exact) visit(audience)
     if (this.#byPrefix.size > 0) this.#eachAbove(channel, visit)
+    if (this.#globs.size > 0) this.#eachMatching(channel, visit)
+  }
+
+  #eachMatching(channel: ChannelName, visit: (audience: Audience) => void): void {
     for (const [pattern, glob] of this.#globs) {
       if (!glob.matches(channel)) continue
       for (const audience of this.#byPattern.get(pattern) ?? NOBODY) visit(audience)
