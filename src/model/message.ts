@@ -4,11 +4,27 @@ import { idSecond, type MessageId } from './id.ts'
 /** Small facts about a message that programs read: `revision`, `event`, `source`, `url`, … */
 export type Attributes = Readonly<Record<string, string>>
 
+/**
+ * Bytes in a block that many bodies share. A Buffer of its own costs a short body more than its bytes,
+ * and the garbage collector has to move it; most are never asked for, or once for all subscribers.
+ */
+export interface Slice {
+  readonly block: Buffer
+  readonly from: number
+  readonly length: number
+}
+
+/** A draft's body as a Buffer. */
+export function bytesOf(body: Buffer | Slice): Buffer {
+  if (body instanceof Uint8Array) return body
+  return body.block.subarray(body.from, body.from + body.length)
+}
+
 /** A message that has no id yet: what a door hands to the hub. */
 export interface Draft {
   readonly channel: ChannelName
   /** What people read. MUST NOT be changed after it was handed over. */
-  readonly body: Buffer
+  readonly body: Buffer | Slice
   /** The publisher's Content-Type, verbatim; undefined where it gave none. */
   readonly contentType?: string | undefined
   /** What programs read: JSON text, kept as it was published. */
@@ -34,7 +50,10 @@ export class Message {
   readonly channel: ChannelName
   /** Where in its id's second it was stored, in ms: small numbers cost no memory of their own. */
   readonly #ms: number
-  readonly body: Buffer
+  /** Where its body lies. */
+  readonly #block: Buffer
+  readonly #from: number
+  readonly #length: number
   readonly contentType: string | undefined
   readonly attributes: Attributes | undefined
   /** When it stops being readable, in ms since 1970; 0 = with the store's retention only. */
@@ -50,13 +69,24 @@ export class Message {
     this.id = id
     this.#ms = time - idSecond(id) * 1000
     this.channel = channel
-    this.body = draft.body
+    const { body } = draft
+    const sliced = !(body instanceof Uint8Array)
+    this.#block = sliced ? body.block : body
+    this.#from = sliced ? body.from : 0
+    this.#length = body.length
     this.contentType = draft.contentType
     this.attributes = draft.attributes
     this.expires = draft.ttl === undefined ? 0 : time + draft.ttl * 1000
     this.#data = draft.data
-    this.size = OVERHEAD + draft.body.length + (draft.data?.length ?? 0)
+    this.size = OVERHEAD + body.length + (draft.data?.length ?? 0)
     if (draft.attributes) this.size += attributesLength(draft.attributes)
+  }
+
+  /** What people read: the publisher's bytes. */
+  get body(): Buffer {
+    return this.#length === this.#block.length
+      ? this.#block
+      : this.#block.subarray(this.#from, this.#from + this.#length)
   }
 
   /** When it was stored, in ms since 1970; never less than an older message's. */

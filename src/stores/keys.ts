@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { FanfareError } from '../model/errors.ts'
 import type { MessageId } from '../model/id.ts'
-import type { Draft } from '../model/message.ts'
+import { bytesOf, type Draft } from '../model/message.ts'
 
 interface Seen {
   readonly id: MessageId
@@ -86,7 +86,7 @@ function slotOf({ channel, key, keyDecides }: Draft): string {
 
 function fingerprint(draft: Draft): string {
   if (draft.keyDecides) return ''
-  const hash = createHash('sha256').update(draft.body)
+  const hash = createHash('sha256').update(bytesOf(draft.body))
   hash.update(JSON.stringify([draft.contentType, draft.data, draft.attributes, draft.ttl]))
   return hash.digest('base64')
 }

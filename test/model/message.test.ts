@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { ChannelName } from '../../src/model/channel.ts'
 import { makeId } from '../../src/model/id.ts'
-import { type Draft, isJsonType, Message } from '../../src/model/message.ts'
+import { bytesOf, type Draft, isJsonType, Message } from '../../src/model/message.ts'
 
 function message(body: string | Buffer, more: Partial<Draft> = {}): Message {
   const channel = 'a' as ChannelName
@@ -102,5 +102,23 @@ describe('a message', () => {
     const draft = { channel: 'a' as ChannelName, body: Buffer.from('x') }
     expect(new Message(makeId(1, 0), 1, draft, 'b' as ChannelName).channel).toBe('b')
     expect(new Message(makeId(1, 0), 1, draft).channel).toBe('a')
+  })
+})
+
+describe('the body of a message', () => {
+  const block = Buffer.from('xxhellox')
+
+  it('may lie in a block with others', () => {
+    const body = { block, from: 2, length: 5 }
+    const one = new Message(makeId(1, 0), 1_000, { channel: 'a' as ChannelName, body })
+    expect(one.body.toString()).toBe('hello')
+    expect(one.weight).toBe(5)
+    expect(bytesOf(body).toString()).toBe('hello')
+  })
+
+  it('is the very Buffer that it was published as, where it has one', () => {
+    const one = new Message(makeId(1, 0), 1_000, { channel: 'a' as ChannelName, body: block })
+    expect(one.body).toBe(block)
+    expect(bytesOf(block)).toBe(block)
   })
 })

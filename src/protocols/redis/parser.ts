@@ -1,3 +1,4 @@
+import type { Slice } from '../../model/message.ts'
 import { splitInline } from './inline.ts'
 
 /** Bounds of the parser. All hold before anything is allocated for what a client promises. */
@@ -41,8 +42,8 @@ export interface Args {
   lower(index: number): string
   /** Good until the next command is read. */
   view(index: number): Buffer
-  /** A copy that may be kept. */
-  own(index: number): Buffer
+  /** A copy that may be kept: of a short one, its place in a block. */
+  own(index: number): Buffer | Slice
   /** Whether the argument has just these bytes. */
   is(index: number, bytes: Buffer): boolean
 }
@@ -160,7 +161,7 @@ export class RespParser implements Args {
     return this.#argBytes.subarray(this.#starts[index], this.#ends[index])
   }
 
-  own(index: number): Buffer {
+  own(index: number): Buffer | Slice {
     const from = this.#starts[index] as number
     const to = this.#ends[index] as number
     const length = to - from
@@ -170,8 +171,7 @@ export class RespParser implements Args {
       return bytes
     }
     if (from < this.#copiedFrom || to > this.#copiedTo) this.#copy(from, to)
-    const start = this.#copyAt + from - this.#copiedFrom
-    return this.#copied.subarray(start, start + length)
+    return { block: this.#copied, from: this.#copyAt + from - this.#copiedFrom, length }
   }
 
   /**

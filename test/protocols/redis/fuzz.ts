@@ -1,5 +1,6 @@
 /** What the parser is given: commands as bytes, and bytes that are none. For tests and nightly runs. */
 import * as fc from 'fast-check'
+import { bytesOf } from '../../../src/model/message.ts'
 import {
   type ParserLimits,
   ProtocolError,
@@ -38,7 +39,7 @@ export function parse(pieces: readonly Buffer[], limits = LIMITS): Outcome {
           if (parser.view(index).toString('latin1') !== text) throw new Error('view is not text')
           if (parser.length(index) !== text.length) throw new Error('length is not right')
           if (!parser.is(index, Buffer.from(text, 'latin1'))) throw new Error('is says no')
-          kept.push([parser.own(index), text])
+          kept.push([bytesOf(parser.own(index)), text])
           args.push(text)
         }
         commands.push(args)
