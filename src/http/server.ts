@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
 import { asFanfareError } from '../model/errors.ts'
+import { listenOn, portOf } from '../net/listener.ts'
 import { Wheel } from '../net/wheel.ts'
 import type { Exchange, Upgrade } from './exchange.ts'
 import { Fallback } from './fallback.ts'
@@ -66,19 +67,8 @@ export class HttpServer {
 
   /** @returns the address it listens on, once it does */
   async listen(port: number, address: string): Promise<AddressInfo> {
-    await new Promise<void>((resolve, reject) => {
-      this.#listener.once('error', reject)
-      this.#listener.listen(
-        { port, ...(address === '' ? {} : { host: address }), backlog: 4096 },
-        () => {
-          this.#listener.off('error', reject)
-          // A connection that could not be accepted, say for want of file descriptors.
-          this.#listener.on('error', (error) => this.#options.onError(error))
-          this.wheel.start()
-          resolve()
-        },
-      )
-    })
+    await listenOn(this.#listener, portOf(port, address), (error) => this.#options.onError(error))
+    this.wheel.start()
     return this.#listener.address() as AddressInfo
   }
 

@@ -1,4 +1,10 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import {
+  type AddressInfo,
+  createServer,
+  type ListenOptions,
+  type Server,
+  type Socket,
+} from 'node:net'
 
 /** After how long without a byte the kernel asks whether the client is still there, in ms. */
 const KEEP_ALIVE = 60_000
@@ -36,17 +42,9 @@ export class TcpListener {
    * @param address '' = all interfaces
    * @throws Error as node:net gives it
    */
-  listen(port: number, address: string): Promise<AddressInfo> {
-    const server = this.#server
-    return new Promise((resolve, reject) => {
-      server.once('error', reject)
-      server.listen({ port, backlog: 4096, ...(address === '' ? {} : { host: address }) }, () => {
-        server.off('error', reject)
-        // A connection that could not be accepted, say for want of file descriptors.
-        server.on('error', this.#onError)
-        resolve(server.address() as AddressInfo)
-      })
-    })
+  async listen(port: number, address: string): Promise<AddressInfo> {
+    await listenOn(this.#server, portOf(port, address), this.#onError)
+    return this.#server.address() as AddressInfo
   }
 
   /** Closes the port and every connection. */
@@ -57,6 +55,31 @@ export class TcpListener {
     for (const socket of this.#open) socket.destroy()
     await closed
   }
+}
+
+/** A port as node:net wants it. @param address '' = all interfaces */
+export function portOf(port: number, address: string): ListenOptions {
+  return address === '' ? { port } : { port, host: address }
+}
+
+/**
+ * Listens, with room for a burst of connections.
+ * @param onError hears of connections that could not be accepted, say for want of file descriptors
+ * @throws Error as node:net gives it
+ */
+export function listenOn(
+  server: Server,
+  where: ListenOptions,
+  onError: (error: unknown) => void,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ ...where, backlog: 4096 }, () => {
+      server.off('error', reject)
+      server.on('error', onError)
+      resolve()
+    })
+  })
 }
 
 /** An address that was listened on, as it stands in a URL. */

@@ -23,7 +23,7 @@ export async function startRealRedis(...options: readonly string[]): Promise<num
   return port
 }
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer()
     server.once('error', reject)

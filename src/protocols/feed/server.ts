@@ -4,6 +4,7 @@ import type { Trust } from '../../access/trust.ts'
 import type { Limits } from '../../config/types.ts'
 import type { StreamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
+import { listenOn, portOf, urlHost } from '../../net/listener.ts'
 import { Wheel } from '../../net/wheel.ts'
 import type { DoorContext, Place } from '../door.ts'
 import { FeedEncoder, stillalive } from './codec.ts'
@@ -72,20 +73,22 @@ export class FeedServer {
   async listen(address: string): Promise<Place> {
     const { port } = this.config
     if (typeof port === 'string') {
-      await this.#bind({ path: port }).catch(async (error: NodeJS.ErrnoException) => {
-        // What a server that was killed has left behind.
-        if (error.code !== 'EADDRINUSE' || (await answers(port))) throw error
-        await unlink(port)
-        await this.#bind({ path: port })
-      })
+      await listenOn(this.#listener, { path: port }, this.onError).catch(
+        async (error: NodeJS.ErrnoException) => {
+          // What a server that was killed has left behind.
+          if (error.code !== 'EADDRINUSE' || (await answers(port))) throw error
+          await unlink(port)
+          await listenOn(this.#listener, { path: port }, this.onError)
+        },
+      )
       this.wheel.start()
       const example = `curl -N --unix-socket ${port} http://localhost/json`
       return { what: 'feed', where: port, example }
     }
-    await this.#bind({ port, ...(address === '' ? {} : { host: address }) })
+    await listenOn(this.#listener, portOf(port, address), this.onError)
     this.wheel.start()
     const bound = this.#listener.address() as AddressInfo
-    const url = `http://${hostOf(bound)}:${bound.port}`
+    const url = `http://${urlHost(bound)}:${bound.port}`
     return { what: 'feed', where: url, example: `curl -N ${url}/json`, address: bound.address }
   }
 
@@ -139,18 +142,6 @@ export class FeedServer {
     if (this.#alive.at !== now) this.#alive = { at: now, bytes: stillalive(now) }
     return this.#alive.bytes
   }
-
-  #bind(where: { path: string } | { port: number; host?: string }): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#listener.once('error', reject)
-      this.#listener.listen({ ...where, backlog: 4096 }, () => {
-        this.#listener.off('error', reject)
-        // A connection that could not be accepted, say for want of file descriptors.
-        this.#listener.on('error', this.onError)
-        resolve()
-      })
-    })
-  }
 }
 
 /** Whether anybody listens on a UNIX socket. */
@@ -163,9 +154,4 @@ function answers(path: string): Promise<boolean> {
     })
     socket.on('error', () => resolve(false))
   })
-}
-
-function hostOf({ address, family }: AddressInfo): string {
-  if (address === '0.0.0.0' || address === '::') return 'localhost'
-  return family === 'IPv6' ? `[${address}]` : address
 }

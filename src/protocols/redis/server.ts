@@ -4,6 +4,7 @@ import type { Limits } from '../../config/types.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Clock } from '../../model/clock.ts'
+import { listenOn, portOf, urlHost } from '../../net/listener.ts'
 import type { Wheel } from '../../net/wheel.ts'
 import type { DoorContext, Place } from '../door.ts'
 import { type Form, PubSubEncoder } from './codec.ts'
@@ -155,21 +156,12 @@ export class RedisServer {
    */
   async listen(address: string): Promise<Place> {
     const { port } = this.config
-    await new Promise<void>((resolve, reject) => {
-      this.#listener.once('error', reject)
-      const host = address === '' ? {} : { host: address }
-      this.#listener.listen({ port, ...host, backlog: 4096 }, () => {
-        this.#listener.off('error', reject)
-        // A connection that could not be accepted, say for want of file descriptors.
-        this.#listener.on('error', this.onError)
-        resolve()
-      })
-    })
+    await listenOn(this.#listener, portOf(port, address), this.onError)
     const bound = this.#listener.address() as AddressInfo
-    const host = hostOf(bound)
+    const shown = urlHost(bound)
+    const host = shown.replace(/[[\]]/g, '')
     const local = host === '127.0.0.1' || host === 'localhost'
     const example = `redis-cli ${local ? '' : `-h ${host} `}-p ${bound.port} SUBSCRIBE test`
-    const shown = host.includes(':') ? `[${host}]` : host
     return {
       what: 'redis',
       where: `redis://${shown}:${bound.port}`,
@@ -202,10 +194,6 @@ export class RedisServer {
 /** Two passwords are compared by these, which takes the same time for all. @param text one character a byte */
 function digest(text: string): Buffer {
   return createHash('sha256').update(text, 'latin1').digest()
-}
-
-function hostOf({ address }: AddressInfo): string {
-  return address === '0.0.0.0' || address === '::' ? 'localhost' : address
 }
 
 /** The close that follows is what counts. */
