@@ -40,6 +40,7 @@ export const fanfare: Peer = {
         `FANFARE_FEED__PORT=${feed}`,
         `FANFARE_REDIS__PORT=${redis}`,
         process.execPath,
+        ...nodeOptions(),
         PROGRAM,
         'serve',
         '--port',
@@ -52,6 +53,11 @@ export const fanfare: Peer = {
       version,
     })
   },
+}
+
+/** Node's own options for the server alone, to profile it; see bench/README.md. */
+function nodeOptions(): string[] {
+  return process.env.BENCH_SERVER_OPTIONS?.split(' ').filter((word) => word !== '') ?? []
 }
 
 /** The package's version, with the commit where git knows one. */

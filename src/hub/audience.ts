@@ -1,8 +1,9 @@
-import { before, type MessageId } from '../model/id.ts'
+import { BEFORE_ALL, before, type MessageId } from '../model/id.ts'
 import type { Message } from '../model/message.ts'
 import type { Selectors } from '../model/selector.ts'
 import type { Encoder, EndReason, Gap } from './contract.ts'
 import type { Follower } from './follower.ts'
+import { giveBack } from './scratch.ts'
 
 /** What an audience needs of the hub. */
 export interface AudienceHost {
@@ -42,8 +43,10 @@ export class Audience {
   #live: Follower[] = []
   #fresh: Follower[] = []
   readonly #behind = new Set<Follower>()
-  #batch: Message[] = []
+  #batch: readonly Message[] = NOTHING
   #batchBytes = 0
+  /** The newest message offered: what comes twice, counts once. */
+  #offered = BEFORE_ALL
 
   constructor(
     host: AudienceHost,
@@ -67,14 +70,29 @@ export class Audience {
     return this.#live.length + this.#fresh.length + this.#behind.size
   }
 
-  /** A new message of a channel that this audience follows. Offered twice, it counts once. */
-  offer(message: Message): void {
-    if (this.#live.length === 0 && this.#fresh.length === 0) return
-    if (this.#batch.length === 0) this.#host.soon(this)
-    else if (this.#batch.at(-1) === message) return
-    this.#batch.push(message)
-    this.#batchBytes += message.weight
-    if (this.#batchBytes >= this.#host.maxBatchBytes) this.#host.full(this)
+  /**
+   * A new message of a channel that this audience follows. Offered twice, it counts once.
+   * @returns how many followers it is for, those included that will read it from the store
+   */
+  offer(message: Message): number {
+    if (this.#offered === message.id) return 0
+    this.#offered = message.id
+    if (this.#live.length > 0 || this.#fresh.length > 0) {
+      this.#push(message)
+      this.#batchBytes += message.weight
+      if (this.#batchBytes >= this.#host.maxBatchBytes) this.#host.full(this)
+    }
+    return this.size
+  }
+
+  #push(message: Message): void {
+    const batch = this.#batch
+    if (batch !== NOTHING) (batch as Message[]).push(message)
+    else {
+      // An array of one: mostly it stays alone, and the first push to an empty one makes room for many.
+      this.#batch = [message]
+      this.#host.soon(this)
+    }
   }
 
   /** Writes the turn's batch to everyone. */
@@ -82,7 +100,7 @@ export class Audience {
     const batch = this.#batch
     const [first] = batch
     if (!first) return
-    this.#batch = []
+    this.#batch = NOTHING
     this.#batchBytes = 0
     if (this.#live.length > 0) {
       const bytes = this.#encode(this.once ? [first] : batch)
@@ -100,6 +118,7 @@ export class Audience {
   /** The hot loop. Nothing in here may allocate. */
   #writeAll(bytes: Buffer, position: MessageId): void {
     const live = this.#live
+    let sent = true
     const room = this.#host.maxUnsentBytes - bytes.length
     for (let index = 0; index < live.length; ) {
       const follower = live[index] as Follower
@@ -112,8 +131,10 @@ export class Audience {
         continue
       }
       sink.write(bytes)
+      if (sink.unsent !== 0) sent = false
       index++
     }
+    if (sent) giveBack(bytes)
   }
 
   #serve(bytes: Buffer, id: MessageId): void {
@@ -229,6 +250,8 @@ export class Audience {
     this.#host.emptied(this)
   }
 }
+
+const NOTHING: readonly Message[] = []
 
 /** Takes a follower out of the list that its index lies in; the last one takes its place. */
 function take(list: Follower[], follower: Follower): void {

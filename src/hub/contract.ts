@@ -5,8 +5,8 @@ import type { Selectors } from '../model/selector.ts'
 /** One subscriber's connection, as the hub sees it. Several followers may share one. */
 export interface Sink {
   /**
-   * Sends bytes. MUST NOT throw, and MUST NOT change or keep the Buffer: all sinks of an audience
-   * get the same one.
+   * Sends bytes. MUST NOT throw or change the Buffer, as all sinks of an audience get the same one;
+   * MUST NOT keep it while `unsent` is 0, as it may be used again then.
    */
   write(bytes: Buffer): void
   /** Bytes written that the kernel has not taken yet. */

@@ -51,6 +51,8 @@ export class Hub implements AudienceHost, FollowerHost {
   /** Whether the store is telling us something: then nobody may be told who could call it. */
   #listening = false
   #released: Released[] = []
+  /** How many the newest message is for. */
+  #offered = 0
   /** The newest message announced. */
   head: MessageId
   readonly #run = (): void => this.#turn()
@@ -77,10 +79,15 @@ export class Hub implements AudienceHost, FollowerHost {
    * @throws FanfareError as `Store.append`
    */
   publish(draft: Draft): MaybePromise<Published> {
-    const receivers = this.receivers(draft.channel)
     const appended = this.store.append(draft)
-    if (appended instanceof Promise) return appended.then((stored) => ({ ...stored, receivers }))
-    return { id: appended.id, duplicate: appended.duplicate, receivers }
+    if (appended instanceof Promise) {
+      const receivers = this.receivers(draft.channel)
+      return appended.then((stored) => ({ ...stored, receivers }))
+    }
+    // A store that answers at once has announced it by now, and they were counted.
+    const { id, duplicate } = appended
+    const receivers = id === this.head ? this.#offered : this.receivers(draft.channel)
+    return { id, duplicate, receivers }
   }
 
   /** Several, in order; they are appended in one turn, and so go out together. */
@@ -274,7 +281,10 @@ export class Hub implements AudienceHost, FollowerHost {
   #announce(message: Message): void {
     this.#listening = true
     this.head = message.id
-    this.#matcher.each(message.channel, (audience) => audience.offer(message))
+    this.#offered = 0
+    this.#matcher.each(message.channel, (audience) => {
+      this.#offered += audience.offer(message)
+    })
     while (this.#full.length > 0) this.#flush(this.#full.pop() as Audience)
     this.#listening = false
   }

@@ -7,10 +7,9 @@ import type { Audience } from './audience.ts'
  * follows a subtree, and one match for each pattern that anybody follows; never anything by subscriber.
  */
 export class Matcher {
-  // Sets, as everyone may follow one channel together with one of their own, and leave at once.
-  readonly #byChannel = new Map<ChannelName, Set<Audience>>()
-  readonly #byPrefix = new Map<string, Set<Audience>>()
-  readonly #byPattern = new Map<string, Set<Audience>>()
+  readonly #byChannel = new Map<ChannelName, Audiences>()
+  readonly #byPrefix = new Map<string, Audiences>()
+  readonly #byPattern = new Map<string, Audiences>()
   readonly #globs = new Map<string, Glob>()
 
   add(audience: Audience): void {
@@ -33,13 +32,14 @@ export class Matcher {
 
   /** Audiences that name this channel itself. */
   exact(channel: ChannelName): Iterable<Audience> {
-    return this.#byChannel.get(channel) ?? NOBODY
+    const known = this.#byChannel.get(channel)
+    if (known === undefined) return NOBODY
+    return known instanceof Set ? known : [known]
   }
 
   /** Calls `visit` for each audience that hears of the channel; one that selects it twice, twice. */
   each(channel: ChannelName, visit: (audience: Audience) => void): void {
-    const exact = this.#byChannel.get(channel)
-    if (exact) for (const audience of exact) visit(audience)
+    eachOf(this.#byChannel.get(channel), visit)
     if (this.#byPrefix.size > 0) this.#eachAbove(channel, visit)
     if (this.#globs.size > 0) this.#eachMatching(channel, visit)
   }
@@ -47,14 +47,13 @@ export class Matcher {
   #eachMatching(channel: ChannelName, visit: (audience: Audience) => void): void {
     for (const [pattern, glob] of this.#globs) {
       if (!glob.matches(channel)) continue
-      for (const audience of this.#byPattern.get(pattern) ?? NOBODY) visit(audience)
+      eachOf(this.#byPattern.get(pattern), visit)
     }
   }
 
   #eachAbove(channel: ChannelName, visit: (audience: Audience) => void): void {
     for (let end = 0; ; ) {
-      const below = this.#byPrefix.get(channel.slice(0, end))
-      if (below) for (const audience of below) visit(audience)
+      eachOf(this.#byPrefix.get(channel.slice(0, end)), visit)
       const slash = channel.indexOf('/', end)
       if (slash === -1) return
       end = slash + 1
@@ -64,13 +63,27 @@ export class Matcher {
 
 const NOBODY: readonly Audience[] = []
 
-function put<K>(map: Map<K, Set<Audience>>, key: K, audience: Audience): void {
-  const set = map.get(key)
-  if (set) set.add(audience)
-  else map.set(key, new Set([audience]))
+/**
+ * Mostly it is one, which then needs no set; and a set, not a list, as everyone may follow one channel
+ * together with one of their own, and leave at once.
+ */
+type Audiences = Audience | Set<Audience>
+
+function eachOf(audiences: Audiences | undefined, visit: (audience: Audience) => void): void {
+  if (audiences === undefined) return
+  if (audiences instanceof Set) for (const audience of audiences) visit(audience)
+  else visit(audiences)
 }
 
-function take<K>(map: Map<K, Set<Audience>>, key: K, audience: Audience): void {
-  const set = map.get(key)
-  if (set?.delete(audience) && set.size === 0) map.delete(key)
+function put<K>(map: Map<K, Audiences>, key: K, audience: Audience): void {
+  const known = map.get(key)
+  if (known === undefined) map.set(key, audience)
+  else if (known instanceof Set) known.add(audience)
+  else map.set(key, new Set([known, audience]))
+}
+
+function take<K>(map: Map<K, Audiences>, key: K, audience: Audience): void {
+  const known = map.get(key)
+  if (known === audience) map.delete(key)
+  else if (known instanceof Set && known.delete(audience) && known.size === 0) map.delete(key)
 }

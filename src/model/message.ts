@@ -44,7 +44,30 @@ export interface Draft {
 /** What a stored message costs beside its bytes: objects, array slots, map entries. */
 const OVERHEAD = 320
 
-/** One entry of a channel's log. Immutable. */
+/** What many messages have nothing of, or no more than a content type: those share one. */
+interface Rest {
+  readonly contentType: string | undefined
+  readonly attributes: Attributes | undefined
+  readonly data: string | undefined
+  /** ms since 1970, or 0 */
+  readonly expires: number
+  /** Bytes that this costs. */
+  readonly size: number
+}
+
+/** Of the content type that came last alone: mostly it is the next one's, too. */
+let shared: Rest = onlyType(undefined)
+
+function onlyType(contentType: string | undefined): Rest {
+  return { contentType, attributes: undefined, data: undefined, expires: 0, size: 0 }
+}
+
+/**
+ * One entry of a channel's log. Immutable.
+ *
+ * Small: a server holds a million of them, and while they are young the garbage collector moves each
+ * twice.
+ */
 export class Message {
   readonly id: MessageId
   readonly channel: ChannelName
@@ -54,13 +77,7 @@ export class Message {
   readonly #block: Buffer
   readonly #from: number
   readonly #length: number
-  readonly contentType: string | undefined
-  readonly attributes: Attributes | undefined
-  /** When it stops being readable, in ms since 1970; 0 = with the store's retention only. */
-  readonly expires: number
-  /** About how many bytes of memory keeping this message costs. */
-  readonly size: number
-  readonly #data: string | undefined
+  readonly #rest: Rest
   /** Whether the body is JSON; undefined: nobody has asked yet. */
   #bodyIsJson: boolean | undefined = undefined
 
@@ -74,12 +91,26 @@ export class Message {
     this.#block = sliced ? body.block : body
     this.#from = sliced ? body.from : 0
     this.#length = body.length
-    this.contentType = draft.contentType
-    this.attributes = draft.attributes
-    this.expires = draft.ttl === undefined ? 0 : time + draft.ttl * 1000
-    this.#data = draft.data
-    this.size = OVERHEAD + body.length + (draft.data?.length ?? 0)
-    if (draft.attributes) this.size += attributesLength(draft.attributes)
+    this.#rest = restOf(draft, time)
+  }
+
+  /** The publisher's Content-Type, verbatim; undefined where it gave none. */
+  get contentType(): string | undefined {
+    return this.#rest.contentType
+  }
+
+  get attributes(): Attributes | undefined {
+    return this.#rest.attributes
+  }
+
+  /** When it stops being readable, in ms since 1970; 0 = with the store's retention only. */
+  get expires(): number {
+    return this.#rest.expires
+  }
+
+  /** About how many bytes of memory keeping this message costs. */
+  get size(): number {
+    return OVERHEAD + this.weight
   }
 
   /** What people read: the publisher's bytes. */
@@ -100,7 +131,8 @@ export class Message {
    * to an object or an array.
    */
   get data(): string | undefined {
-    if (this.#data !== undefined) return this.#data
+    const { data } = this.#rest
+    if (data !== undefined) return data
     return this.bodyIsJson ? this.body.toString('utf8') : undefined
   }
 
@@ -115,13 +147,23 @@ export class Message {
 
   /** The data that was published beside the body, if any. */
   get ownData(): string | undefined {
-    return this.#data
+    return this.#rest.data
   }
 
   /** About how many bytes a subscriber is sent of it: what batches and slices are measured by. */
   get weight(): number {
-    return this.size - OVERHEAD
+    return this.#length + this.#rest.size
   }
+}
+
+function restOf({ contentType, attributes, data, ttl }: Draft, time: number): Rest {
+  if (!attributes && data === undefined && ttl === undefined) {
+    if (shared.contentType !== contentType) shared = onlyType(contentType)
+    return shared
+  }
+  const expires = ttl === undefined ? 0 : time + ttl * 1000
+  const size = (data?.length ?? 0) + (attributes ? attributesLength(attributes) : 0)
+  return { contentType, attributes, data, expires, size }
 }
 
 function attributesLength(attributes: Attributes): number {

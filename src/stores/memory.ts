@@ -302,7 +302,9 @@ export class MemoryStore implements Store, Sweepable {
   /** Drops what of a channel is too old. */
   #age(log: ChannelLog, now: number): void {
     const { maxAge, minMessages } = this.#limits
-    if (maxAge === 0) return
+    // Where the oldest of all is young enough, this channel's need not be looked at.
+    const oldest = this.#timeline.first
+    if (maxAge === 0 || !oldest || oldest.time + maxAge > now) return
     for (let first = log.timeline.first; first; first = log.timeline.first) {
       if (first.time + maxAge > now || log.timeline.count <= minMessages) break
       this.#retire(log, now)

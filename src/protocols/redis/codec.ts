@@ -1,9 +1,10 @@
 import type { Encoder } from '../../hub/contract.ts'
+import { scratchBytes } from '../../hub/scratch.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import { Glob } from '../../model/glob.ts'
 import type { Message } from '../../model/message.ts'
 import type { Selectors } from '../../model/selector.ts'
-import { digits, type Resp, writeNumber } from './writer.ts'
+import { digits, type Resp, SHORT, writeNumber } from './writer.ts'
 
 /** How a subscriber wants its messages: what else is the same, is the same audience. */
 export interface Form {
@@ -61,11 +62,11 @@ export class PubSubEncoder implements Encoder {
     const head = this.#head(channel)
     let length = messages.length * (head.length + 4)
     for (const { body } of messages) length += digits(body.length) + body.length
-    const bytes = Buffer.allocUnsafe(length)
+    const bytes = scratchBytes(length)
     let at = 0
     for (const { body } of messages) {
       // A copy of what stands in front is quicker than to encode it again.
-      if (at === 0) at = bytes.write(head, 'latin1')
+      if (at === 0) at = writeText(bytes, 0, head)
       else at += bytes.copy(bytes, at, 0, head.length)
       at = writeBody(bytes, at, body)
     }
@@ -112,10 +113,10 @@ function joined(heads: readonly string[], bodies: readonly Buffer[]): Buffer {
     const size = (bodies[index] as Buffer).length
     length += (heads[index] as string).length + digits(size) + size + 4
   }
-  const bytes = Buffer.allocUnsafe(length)
+  const bytes = scratchBytes(length)
   let at = 0
   for (let index = 0; index < heads.length; index++) {
-    at += bytes.write(heads[index] as string, at, 'latin1')
+    at = writeText(bytes, at, heads[index] as string)
     at = writeBody(bytes, at, bodies[index] as Buffer)
   }
   return bytes
@@ -125,6 +126,14 @@ function writeBody(bytes: Buffer, from: number, body: Buffer): number {
   let at = lineEnd(bytes, writeNumber(bytes, from, body.length))
   at += body.copy(bytes, at)
   return lineEnd(bytes, at)
+}
+
+/** @param text one character a byte */
+function writeText(bytes: Buffer, from: number, text: string): number {
+  const { length } = text
+  if (length > SHORT) return from + bytes.write(text, from, 'latin1')
+  for (let index = 0; index < length; index++) bytes[from + index] = text.charCodeAt(index)
+  return from + length
 }
 
 function lineEnd(bytes: Buffer, at: number): number {

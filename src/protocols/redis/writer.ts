@@ -2,7 +2,7 @@ const FIRST_SIZE = 16 * 2 ** 10
 /** A buffer that grew beyond this for one reply is let go after it. */
 const MOST_KEPT = 2 ** 20
 /** Shorter pieces are copied faster byte by byte than by a call out of JavaScript. */
-const SHORT = 48
+export const SHORT = 48
 
 const CR = 0x0d
 const LF = 0x0a
