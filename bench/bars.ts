@@ -117,6 +117,22 @@ export const BARS: readonly Bar[] = [
     against: 'redis',
     atLeast: 0.6,
   },
+  {
+    title: 'Socket.IO saturated, deliveries/s',
+    shape: 'fanout',
+    door: 'socketio',
+    metric: 'deliveries',
+    against: 'socketio',
+    atLeast: 10,
+  },
+  {
+    title: 'Socket.IO paced, CPU per delivery',
+    shape: 'paced',
+    door: 'socketio',
+    metric: 'cpu',
+    against: 'socketio',
+    atMost: 0.75,
+  },
 ]
 
 /** How a bar came out; `not measured` when a side of it is missing. */

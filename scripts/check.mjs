@@ -4,6 +4,7 @@ import { ensureInstalled, tryTool } from './lib.mjs'
 ensureInstalled()
 const checks = [
   { name: 'types', tool: 'tsc', args: ['-p', 'tsconfig.json'] },
+  { name: 'types of the pages', tool: 'tsc', args: ['-p', 'console/tsconfig.json'] },
   { name: 'lint', tool: 'oxlint', args: ['--type-aware', '--deny-warnings'] },
   { name: 'format', tool: 'biome', args: ['format', '.'] },
   { name: 'unused', tool: 'knip', args: [] },

@@ -69,10 +69,20 @@ export function ensureInstalled() {
 export function ensureBuilt() {
   const stamp = join(root, 'dist', '.built')
   const built = existsSync(stamp) ? statSync(stamp).mtimeMs : 0
-  const sources = ['src', 'bench', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json']
+  const sources = [
+    'src',
+    'bench',
+    'console',
+    'package-lock.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'scripts',
+  ]
   if (sources.every((path) => newest(join(root, path)) < built)) return
   console.error('Building …')
   runTool('tsc', ['-p', 'tsconfig.build.json'])
+  run(process.execPath, ['scripts/build-client.mjs'])
+  run(process.execPath, ['scripts/console.mjs'])
   writeFileSync(stamp, '')
 }
 

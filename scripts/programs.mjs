@@ -28,6 +28,14 @@ export const PROGRAMS = [
     packages: ['python3-redis'],
     found: () => existsSync('/usr/lib/python3/dist-packages/redis/__init__.py'),
   },
+  {
+    name: 'Socket.IO for Python',
+    packages: ['python3-socketio', 'python3-requests', 'python3-websocket'],
+    found: () =>
+      ['socketio', 'requests', 'websocket'].every((name) =>
+        existsSync(`/usr/lib/python3/dist-packages/${name}`),
+      ),
+  },
   { name: 'git', packages: ['git'], found: () => onPath('git') },
   {
     name: 'ZeroMQ for Python',
@@ -39,6 +47,7 @@ export const PROGRAMS = [
     packages: ['lua5.1', 'lua-socket', 'lua-json'],
     found: () => onPath('lua5.1') && existsSync('/usr/share/lua/5.1/socket.lua'),
   },
+  { name: 'PHP', packages: ['php-cli'], found: () => onPath('php') },
   { name: 'OpenSSL', packages: ['openssl'], found: () => onPath('openssl') },
   {
     name: 'D-Bus',

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { postForm, postJsonForm } from '../doors/http.ts'
 import { longpollDoor } from '../doors/longpoll.ts'
 import { redisDoor } from '../doors/redis.ts'
+import { nextToken, socketioDoor, TOKEN_SECRET } from '../doors/socketio.ts'
 import { feedDoor, sseDoor, websocketDoor } from '../doors/stream.ts'
 import { freePort } from '../run/launch.ts'
 import { ROOT, scratch } from '../run/paths.ts'
@@ -25,6 +26,7 @@ export const fanfare: Peer = {
     websocket: websocketDoor((channel) => `/ws/${channel}`, publish),
     feed: feedDoor(publishJson),
     redis: redisDoor('redis'),
+    socketio: socketioDoor(() => ({ token: nextToken() }), publish),
     longpoll: longpollDoor((channel) => `/subscriber/${channel}`, publish),
   },
   missing: () =>
@@ -39,6 +41,7 @@ export const fanfare: Peer = {
         'env',
         `FANFARE_FEED__PORT=${feed}`,
         `FANFARE_REDIS__PORT=${redis}`,
+        `FANFARE_USERS__JWT__SECRET=${TOKEN_SECRET}`,
         process.execPath,
         ...nodeOptions(),
         PROGRAM,

@@ -130,7 +130,7 @@ export const fanout: Shape = {
   group: 'fanout',
   title: `Fan-out, saturated: 1 channel × ${written(SUBSCRIBERS)} subscribers, ${BODY_BYTES}-byte messages`,
   about: `A busy channel with a crowd: ${UNDER_WAY} publishes are always under way, on ${PUBLISHERS} keep-alive connections. How many messages reach somebody each second?`,
-  doors: ['sse', 'websocket', 'feed', 'redis'],
+  doors: ['sse', 'websocket', 'feed', 'redis', 'socketio'],
   metrics: [DELIVERIES, CPU, ...SATURATED_LATENCY, JOINED, ...LOAD],
   run: (run) => fanOut(run, PUBLISHERS, saturated),
 }
@@ -140,7 +140,7 @@ export const pacedFanout: Shape = {
   group: 'paced',
   title: `Fan-out, paced: 1 channel × ${written(SUBSCRIBERS)} subscribers, ${RATE} messages/s of ${BODY_BYTES} bytes`,
   about: `The same crowd on an ordinary day: ${RATE} messages a second, sent by the clock whatever the server does. What does a delivery cost, and how soon is it there? Latency includes the load generator's own reading of ${written(SUBSCRIBERS)} sockets on one core.`,
-  doors: ['sse', 'websocket', 'feed', 'redis'],
+  doors: ['sse', 'websocket', 'feed', 'redis', 'socketio'],
   metrics: [
     { ...CPU, plot: true },
     ...LATENCY,

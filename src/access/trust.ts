@@ -55,6 +55,11 @@ export class Trust {
     }
   }
 
+  /** Whether `trustedPeers` names this address. */
+  trusts(address: string): boolean {
+    return this.#peers.has(address)
+  }
+
   /**
    * The address that a request speaks for: the nearest one in front of the trusted proxies.
    * Undefined when it was forwarded by a proxy that is not trusted, or that does not say for whom.

@@ -38,3 +38,10 @@ export interface WatchFlags {
   readonly count?: string
   readonly server: string
 }
+
+export interface GenerateFlags {
+  readonly out: string
+  readonly host?: string
+  readonly port?: string
+  readonly key?: string
+}

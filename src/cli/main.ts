@@ -2,6 +2,7 @@
 import { Argument, Command, CommanderError, Option } from 'commander'
 import type {
   Format,
+  GenerateFlags,
   ListenFlags,
   NotifyFlags,
   PublishFlags,
@@ -11,7 +12,7 @@ import type {
 import type { InstallFlags } from './hook-install.ts'
 import type { HookFlags } from './hook-settings.ts'
 import type { ListenAction } from './listen.ts'
-import { version } from './version.ts'
+import { version } from '../config/version.ts'
 
 /** Where a server with the defaults is found. */
 const DEFAULT_SERVER = 'http://localhost:8080'
@@ -168,6 +169,19 @@ hook
   .action(async (repository: string) => {
     const { uninstall } = await import('./hook-install.ts')
     process.exitCode = await uninstall(repository)
+  })
+
+const generate = program.command('generate').description('write clients of the services')
+generate
+  .command('php')
+  .description('classes for PHP 8, of this version or of a running server')
+  .option('-o, --out <folder>', 'where to', 'fanfare-php')
+  .option('--host <host>', 'of a running server')
+  .option('--port <port>', 'its management port (8181)')
+  .option('--key <key>', "its management port's key, where it has one")
+  .action(async (options: GenerateFlags) => {
+    const { generatePhp } = await import('./generate.ts')
+    process.exitCode = await generatePhp(options)
   })
 
 const config = program.command('config').description('check a configuration, or describe it')

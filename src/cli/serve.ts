@@ -5,7 +5,7 @@ import { FanfareServer, StartError } from '../server/server.ts'
 import { colors } from './config.ts'
 import type { ServeFlags } from './flags.ts'
 import { configSchema } from '../server/schema.ts'
-import { version } from './version.ts'
+import { version } from '../config/version.ts'
 
 /** How long stopping may take, in ms. */
 const STOP_TIMEOUT = 5_000

@@ -1,4 +1,4 @@
-import { RefusedError } from './source.ts'
+import { RefusedError } from './refused.ts'
 
 /** One event as the HTML standard has it (section 9.2.6). */
 export interface StreamEvent {

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { RecentLines } from './recent-lines.ts'
+import { RefusedError } from './refused.ts'
 
 /** A message as a follower gets it. */
 export interface Received {
@@ -79,8 +80,7 @@ export const SILENCE = 330_000
 /** Characters of a server's answer that are shown. */
 const MAX_REASON = 500
 
-/** The server said no, and would say it again: trying once more is of no use. */
-export class RefusedError extends Error {}
+export { RefusedError }
 
 /** The server is there, and failed. */
 export class AnsweredError extends Error {}

@@ -38,7 +38,9 @@ function describePlain(shape: Shape): string {
 function describeText(shape: Shape): string {
   if (shape.pattern !== undefined) return `text of the form ${shape.pattern}`
   if (shape.maxLength !== undefined) return `text of at most ${shape.maxLength} characters`
-  if ((shape.minLength ?? 0) > 0) return 'text that is not empty'
+  const { minLength = 0 } = shape
+  if (minLength > 1) return `text of at least ${minLength} characters`
+  if (minLength > 0) return 'text that is not empty'
   return 'text'
 }
 

@@ -73,7 +73,9 @@ export function composeSchema(fragments: readonly ConfigFragment[]): ConfigSchem
     storeTypes,
     defaultLocations,
     defaultStore: DEFAULT_STORE,
-    fixedPaths: (values) => fragments.flatMap(({ fixedPaths }) => fixedPaths?.(values) ?? []),
+    fixedPaths: (values) => [
+      ...new Set(fragments.flatMap(({ fixedPaths }) => fixedPaths?.(values) ?? [])),
+    ],
   }
 }
 

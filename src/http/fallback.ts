@@ -1,10 +1,13 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { FanfareError } from '../model/errors.ts'
+import type { Mount } from './mount.ts'
 import { connectionOf, NodeConnection, type NodeHost } from './node-connection.ts'
 import { errorReply, NO_REQUEST, PLAIN, reply } from './reply.ts'
 
 export interface FallbackHost extends NodeHost {
+  /** Who answers requests to this path by itself, if anybody does. */
+  mountAt(path: string): Mount | undefined
   /** A request to speak WebSocket, after which node:http has no part in the connection any more. */
   upgrade(request: IncomingMessage, head: Buffer, connection: NodeConnection): void
 }
@@ -45,9 +48,12 @@ export class Fallback {
 
   #listen(): void {
     const server = this.#server
-    server.on('request', (request, response) =>
-      connectionOf(request.socket)?.received(request, response),
-    )
+    server.on('request', (request, response) => {
+      const mount = this.#host.mountAt(pathOf(request))
+      const connection = connectionOf(request.socket)
+      if (mount) connection?.mounted(mount, request, response)
+      else connection?.received(request, response)
+    })
     server.on('checkContinue', (request, response) => {
       const connection = connectionOf(request.socket)
       // Nobody is asked to send what would not be taken.
@@ -96,13 +102,23 @@ export class Fallback {
   }
 
   #upgrade(request: IncomingMessage, head: Buffer, connection: NodeConnection): void {
-    if (request.headers.upgrade?.toLowerCase() === 'websocket') {
+    const mount = this.#host.mountAt(pathOf(request))
+    if (mount) {
+      connection.letGo()
+      mount.upgrade(request, request.socket, head)
+    } else if (request.headers.upgrade?.toLowerCase() === 'websocket') {
       this.#host.upgrade(request, head, connection)
     } else this.takeOver(request.socket, Buffer.concat([withoutUpgrade(request), head]))
   }
 }
 
 function ignore(): void {}
+
+/** Without the query. */
+function pathOf({ url = '/' }: IncomingMessage): string {
+  const mark = url.indexOf('?')
+  return mark === -1 ? url : url.slice(0, mark)
+}
 
 /** Headers of an upgrade: they concern this connection only. */
 const UPGRADING = new Set(['upgrade', 'connection', 'http2-settings'])

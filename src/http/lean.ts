@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { FanfareError } from '../model/errors.ts'
 import type { Wheel, WheelItem } from '../net/wheel.ts'
 import { Progress } from '../net/progress.ts'
+import { unsentOf, writeTo } from '../net/straight.ts'
 import { Body } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { readHead, type RequestHead } from './head.ts'
@@ -15,6 +16,8 @@ export interface LeanHost {
   readonly limits: HttpLimits
   /** Answers a request, now or later. */
   handle(exchange: Exchange): void
+  /** Whether requests to this path are somebody else's to answer, over node:http. */
+  isMounted(path: string): boolean
   /** Takes over a connection with bytes that were read and not understood. */
   takeOver(socket: Socket, unread: Buffer): void
 }
@@ -24,6 +27,9 @@ const MAX_AHEAD = 64 * 2 ** 10
 
 /** What a client may leave unread of its answers; beyond it, its next requests wait. */
 const MAX_UNSENT = 256 * 2 ** 10
+
+/** Answers up to here are written straight to the socket's handle. */
+const MAX_STRAIGHT = 16 * 2 ** 10
 
 const EMPTY = Buffer.alloc(0)
 
@@ -103,7 +109,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
       }
       const head = readHead(this.#input, 0, this.#host.limits.maxHeaderBytes)
       if (head === 'more') break
-      if (head === 'foreign') {
+      if (head === 'foreign' || this.#host.isMounted(head.path)) {
         this.#release()
         return
       }
@@ -116,8 +122,8 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     // None, when the socket was given away: its new owner writes behind them.
     const output = this.#output ?? []
     this.#output = undefined
-    if (output.length === 1) this.socket.write(output[0] as Buffer)
-    else if (output.length > 1) this.socket.write(Buffer.concat(output, this.#outputBytes))
+    if (output.length === 1) this.#send(output[0] as Buffer)
+    else if (output.length > 1) this.#send(Buffer.concat(output, this.#outputBytes))
     this.#rest()
   }
 
@@ -153,7 +159,14 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     if (this.#output) {
       this.#output.push(response)
       this.#outputBytes += response.length
-    } else this.socket.write(response)
+    } else this.#send(response)
+  }
+
+  /** Only the stream tells of its `drain`: what may not be taken at once goes through it. */
+  #send(response: Buffer): void {
+    const { socket } = this
+    if (response.length <= MAX_STRAIGHT && unsentOf(socket) === 0) writeTo(socket, response)
+    else socket.write(response)
   }
 
   answered(exchange: LeanExchange): void {
@@ -276,7 +289,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
       return
     }
     // Time runs from when the client has its answer.
-    if (socket.writableLength > 0) this.#since = now
+    if (unsentOf(socket) > 0) this.#since = now
     const idle = now - this.#since
     if (this.#current) {
       // A socket that is not read does not show that the client has left either.

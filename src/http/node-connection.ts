@@ -7,6 +7,7 @@ import type { Wheel, WheelItem } from '../net/wheel.ts'
 import { Body } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { type HttpLimits, tooLarge } from './limits.ts'
+import type { Mount } from './mount.ts'
 import { type NodeAnswers, NodeExchange } from './node-exchange.ts'
 import { errorReply, NO_REQUEST, PLAIN, reply } from './reply.ts'
 
@@ -30,6 +31,8 @@ interface Arrival {
   readonly body: Body
   /** An answer in which no door has a say. */
   refusal: ((exchange: Exchange) => Buffer) | undefined
+  /** Who reads the body and answers by itself. */
+  readonly mount: Mount | undefined
   stage: 'waiting' | 'reading' | 'whole'
 }
 
@@ -48,7 +51,7 @@ export class NodeConnection implements WheelItem, NodeAnswers {
   readonly #host: NodeHost
   /** Oldest first. */
   #queue: Arrival[] = []
-  #current: NodeExchange | undefined
+  #current: Pick<NodeExchange, 'leave' | 'waits'> | undefined
   /** What follows the last answer: a complaint about what came behind it, or an upgrade. */
   #afterwards: (() => void) | undefined
   /** Requests are still read. */
@@ -84,13 +87,26 @@ export class NodeConnection implements WheelItem, NodeAnswers {
 
   /** @param refusal the answer, whatever the body */
   received(request: IncomingMessage, response: ServerResponse, refusal?: Arrival['refusal']): void {
+    this.#arrived(request, response, { refusal })
+  }
+
+  /** A request that a library answers by itself. */
+  mounted(mount: Mount, request: IncomingMessage, response: ServerResponse): void {
+    this.#arrived(request, response, { mount })
+  }
+
+  #arrived(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { refusal, mount }: { refusal?: Arrival['refusal']; mount?: Mount },
+  ): void {
     // An aborted body: there is nobody left to answer.
     request.on('error', ignore)
     response.on('error', ignore)
     if (!this.#reading) return
     response.sendDate = false
     const body = new Body(this.#host.limits.maxBodyBytes)
-    this.#queue.push({ request, response, body, refusal, stage: 'waiting' })
+    this.#queue.push({ request, response, body, refusal, mount, stage: 'waiting' })
     response.on('finish', () => this.#finished())
     this.#next()
     if (!this.isFull) return
@@ -112,13 +128,28 @@ export class NodeConnection implements WheelItem, NodeAnswers {
     if (this.#current) return
     const [arrival] = this.#queue
     if (arrival) {
-      if (arrival.stage === 'waiting') this.#begin(arrival)
+      if (arrival.mount) this.#lend(arrival, arrival.mount)
+      else if (arrival.stage === 'waiting') this.#begin(arrival)
       else if (arrival.stage === 'whole') this.#answer(arrival)
       return
     }
     const afterwards = this.#afterwards
     this.#afterwards = undefined
     afterwards?.()
+  }
+
+  /** It is its mount's until the answer has left. */
+  #lend({ request, response }: Arrival, mount: Mount): void {
+    this.#queue.shift()
+    // A client that closes its half has left: nobody here knows what its request waits for.
+    this.#current = { waits: false, leave: () => this.#clientEnded && this.#abandon() }
+    mount.request(request, response)
+    if (this.#clientEnded) this.#forget()
+  }
+
+  #abandon(): boolean {
+    this.#socket.destroy()
+    return false
   }
 
   /** Reads the body, now that there is nothing before it; until then node:http keeps the little it read. */

@@ -8,6 +8,7 @@ import type { Exchange, Upgrade } from './exchange.ts'
 import { Fallback } from './fallback.ts'
 import { LeanConnection } from './lean.ts'
 import type { HttpLimits } from './limits.ts'
+import type { Mount } from './mount.ts'
 import type { NodeConnection } from './node-connection.ts'
 import { NodeRequest } from './node-exchange.ts'
 import { errorReply } from './reply.ts'
@@ -21,6 +22,8 @@ export interface HttpServerOptions {
   /** Answers, now or later. What it throws is answered for it, and reported. */
   handle(exchange: Exchange): void
   upgrade(upgrade: Upgrade): void
+  /** Who answers requests to this path by itself, if anybody does. */
+  mountAt?(path: string): Mount | undefined
   /** Hears of what a handler threw that was nobody's mistake but ours. */
   onError(error: unknown): void
 }
@@ -57,6 +60,7 @@ export class HttpServer {
       limits,
       wheel: this.wheel,
       handle: (exchange) => this.handle(exchange),
+      mountAt: (path) => options.mountAt?.(path),
       upgrade: (request, head, connection) => this.#upgrade(request, head, connection),
     })
     this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
@@ -99,6 +103,10 @@ export class HttpServer {
   /** A client's own mistake is answered, and nothing more. */
   #report(error: unknown): void {
     if (asFanfareError(error) !== error) this.#options.onError(error)
+  }
+
+  isMounted(path: string): boolean {
+    return this.#options.mountAt?.(path) !== undefined
   }
 
   takeOver(socket: Socket, unread: Buffer): void {

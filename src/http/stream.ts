@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net'
 import type { EndReason, Sink, Subscription } from '../hub/contract.ts'
+import type { Traffic } from '../hub/traffic.ts'
 import { Progress } from '../net/progress.ts'
+import { unsentOf, writeTo } from '../net/straight.ts'
 import type { Wheel, WheelItem } from '../net/wheel.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -14,6 +16,8 @@ export interface StreamOptions {
   readonly heartbeat: Buffer | ((stream: StreamConnection) => Buffer | undefined) | undefined
   /** A socket that moves no byte for this long, in ms, while something is unsent, is closed; 0 = never. */
   readonly idleTimeout: number
+  /** Where it is counted as a connection; without it, it counts elsewhere. */
+  readonly traffic?: Traffic
 }
 
 const owner = Symbol('stream')
@@ -39,6 +43,7 @@ export class StreamConnection implements Sink, WheelItem {
     socket.on('close', closed)
     socket.on('error', ignore)
     options.wheel.add(this)
+    options.traffic?.opened()
   }
 
   /** Whose messages are written here; it is closed with the connection. */
@@ -52,19 +57,20 @@ export class StreamConnection implements Sink, WheelItem {
   }
 
   get unsent(): number {
-    return this.#socket.writableLength
+    return unsentOf(this.#socket)
   }
 
   write(bytes: Buffer): void {
     // Behind an end, a write would break off what is still unsent.
-    if (!this.#socket.writableEnded) this.#socket.write(bytes)
+    if (!this.#socket.writableEnded) writeTo(this.#socket, bytes)
   }
 
   whenSent(then: () => void): void {
     if (this.#socket.writableEnded) return
     // Behind everything that was written before, in the order of the socket.
     this.#socket.write(NOTHING, (error) => {
-      if (!error) then()
+      // One that was under way when its socket was closed is called without an error.
+      if (!error && !this.#socket.destroyed) then()
     })
   }
 
@@ -91,6 +97,7 @@ export class StreamConnection implements Sink, WheelItem {
 
   closed(): void {
     this.#options.wheel.remove(this)
+    this.#options.traffic?.closed()
     const subscription = this.#subscription
     this.#subscription = undefined
     subscription?.close()

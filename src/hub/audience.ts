@@ -4,6 +4,7 @@ import type { Selectors } from '../model/selector.ts'
 import type { Encoder, EndReason, Gap } from './contract.ts'
 import type { Follower } from './follower.ts'
 import { giveBack } from './scratch.ts'
+import type { Traffic } from './traffic.ts'
 
 /** What an audience needs of the hub. */
 export interface AudienceHost {
@@ -20,11 +21,13 @@ export interface AudienceHost {
   release(follower: Follower, reason: EndReason): void
   /** The last follower left. */
   emptied(audience: Audience): void
+  trafficOf(door: string): Traffic
 }
 
 /** What a fresh follower gets of a batch. */
 interface Part {
   readonly bytes: Buffer
+  readonly count: number
   readonly upTo: MessageId
 }
 
@@ -39,6 +42,7 @@ export class Audience {
   /** Followers are done after one message (long polls). */
   readonly once: boolean
   readonly key: string
+  readonly traffic: Traffic
   readonly #host: AudienceHost
   #live: Follower[] = []
   #fresh: Follower[] = []
@@ -56,6 +60,7 @@ export class Audience {
     once: boolean,
   ) {
     this.#host = host
+    this.traffic = host.trafficOf(encoder.door)
     this.key = key
     this.selectors = selectors
     this.encoder = encoder
@@ -106,6 +111,7 @@ export class Audience {
       const bytes = this.#encode(this.once ? [first] : batch)
       if (this.once) this.#serve(bytes, first.id)
       else this.#writeAll(bytes, before(first.id))
+      this.#count(this.#live.length, batch.length, bytes.length)
     }
     if (this.#fresh.length > 0) this.#flushFresh(batch)
     if (this.size === 0) this.#host.emptied(this)
@@ -148,6 +154,7 @@ export class Audience {
     follower.state = 'done'
     follower.cursor = id
     follower.sink.write(bytes)
+    this.#count(1, 1, bytes.length)
     this.#host.release(follower, 'served')
   }
 
@@ -172,10 +179,11 @@ export class Audience {
     if (start === -1) return undefined
     const messages = this.once ? batch.slice(start, start + 1) : batch.slice(start)
     const upTo = (messages.at(-1) as Message).id
-    if (follower.gap) return { bytes: this.#encode(messages, follower.gap), upTo }
+    const count = messages.length
+    if (follower.gap) return { bytes: this.#encode(messages, follower.gap), count, upTo }
     let bytes = shared.get(start)
     if (!bytes) shared.set(start, (bytes = this.#encode(messages)))
-    return { bytes, upTo }
+    return { bytes, count, upTo }
   }
 
   #writeFresh(follower: Follower, part: Part | undefined): void {
@@ -186,6 +194,7 @@ export class Audience {
       this.#setBehind(follower, follower.cursor)
     } else {
       sink.write(part.bytes)
+      this.#count(1, part.count, part.bytes.length)
       follower.cursor = part.upTo
       this.#place(follower)
     }
@@ -211,7 +220,18 @@ export class Audience {
     this.#behind.add(follower)
   }
 
+  #count(followers: number, messages: number, bytes: number): void {
+    this.traffic.delivered += followers * messages
+    this.traffic.bytes += followers * bytes
+  }
+
+  /** Those that are fed from the store. */
+  get behind(): Iterable<Follower> {
+    return this.#behind
+  }
+
   #setBehind(follower: Follower, position: MessageId): void {
+    this.traffic.wentBehind++
     follower.cursor = position
     this.joinBehind(follower)
     this.#host.wentBehind(follower)

@@ -135,6 +135,7 @@ export class CatchUp {
     const gap = gapOf(cursor, page)
     if (gap) {
       if (!audience.encoder.tellsGaps) {
+        audience.traffic.gaps++
         this.#host.end(follower, 'gap')
         return
       }
@@ -145,7 +146,12 @@ export class CatchUp {
     if (audience.once && gap) follower.gap = { from: follower.gap?.from ?? gap.from, to: gap.to }
     const bytes = this.#encode(follower, backfill, page, gap, known)
     cursor.cursor = page.upTo
-    if (bytes) follower.sink.write(bytes)
+    if (gap) audience.traffic.gaps++
+    if (bytes) {
+      follower.sink.write(bytes)
+      audience.traffic.delivered += audience.once ? 1 : page.messages.length
+      audience.traffic.bytes += bytes.length
+    }
     if (audience.once && bytes) {
       this.#host.end(follower, 'served')
       return

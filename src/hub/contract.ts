@@ -42,6 +42,8 @@ export interface Gap {
 export interface Encoder {
   /** The same for encoders that give the same bytes: their followers share an audience. */
   readonly key: string
+  /** The door that its bytes leave by; see `Traffic`. */
+  readonly door: string
   /**
    * One Buffer for a batch, oldest first; never called with nothing to say. `gap` comes before the
    * messages; there may be a gap and no message, except for followers of one message.

@@ -19,10 +19,16 @@ import {
 import { ADOPT_FLOOR, type Cursor, Follower, type FollowerHost } from './follower.ts'
 import { LastAsked } from './last-asked.ts'
 import { Matcher } from './matcher.ts'
+import { type Behind, type Traffic, TrafficTable } from './traffic.ts'
+
+/** Names of what a slow subscriber follows that are shown. */
+const NAMES_SHOWN = 5
 
 export interface HubOptions extends Partial<HubLimits> {
   /** Runs `work` once, at the end of the current loop turn (setImmediate in the server). */
   readonly soon: (work: () => void) => void
+  /** Where it is counted what goes through each door. */
+  readonly traffic?: TrafficTable
   /** Hears of what went wrong in an encoder or a store while nobody was waiting for an answer. */
   readonly onError?: (error: unknown) => void
 }
@@ -45,6 +51,7 @@ export class Hub implements AudienceHost, FollowerHost {
   readonly #audiences = new Map<string, Audience>()
   readonly #catchUp: CatchUp
   readonly #asked = new LastAsked()
+  readonly #traffic: TrafficTable
   #dirty: Audience[] = []
   #full: Audience[] = []
   #scheduled = false
@@ -64,6 +71,7 @@ export class Hub implements AudienceHost, FollowerHost {
     this.maxBatchBytes = limits.maxBatchBytes
     this.catchUpBytes = limits.catchUpBytes
     this.#soon = options.soon
+    this.#traffic = options.traffic ?? new TrafficTable()
     this.#onError = options.onError ?? (() => {})
     this.#catchUp = new CatchUp(this)
     this.head = store.head
@@ -76,9 +84,11 @@ export class Hub implements AudienceHost, FollowerHost {
   /**
    * Stores a message and tells everyone who follows its channel. The answer comes once the store
    * has it, at the durability it is configured for.
+   * @param via the door that it came by
    * @throws FanfareError as `Store.append`
    */
-  publish(draft: Draft): MaybePromise<Published> {
+  publish(draft: Draft, via?: Traffic): MaybePromise<Published> {
+    if (via) via.published++
     const appended = this.store.append(draft)
     if (appended instanceof Promise) {
       const receivers = this.receivers(draft.channel)
@@ -91,8 +101,8 @@ export class Hub implements AudienceHost, FollowerHost {
   }
 
   /** Several, in order; they are appended in one turn, and so go out together. */
-  publishAll(drafts: readonly Draft[]): MaybePromise<readonly Published[]> {
-    const results = drafts.map((draft) => this.publish(draft))
+  publishAll(drafts: readonly Draft[], via?: Traffic): MaybePromise<readonly Published[]> {
+    const results = drafts.map((draft) => this.publish(draft, via))
     const waits = results.some((result) => result instanceof Promise)
     return waits ? Promise.all(results.map(async (result) => result)) : (results as Published[])
   }
@@ -156,6 +166,43 @@ export class Hub implements AudienceHost, FollowerHost {
     return count
   }
 
+  /** How many follow this channel by each door. */
+  receiversByDoor(channel: ChannelName): Map<string, number> {
+    const counts = new Map<string, number>()
+    const seen = new Set<Audience>()
+    this.#matcher.each(channel, (audience) => {
+      if (seen.has(audience)) return
+      seen.add(audience)
+      const { door } = audience.encoder
+      counts.set(door, (counts.get(door) ?? 0) + audience.size)
+    })
+    return counts
+  }
+
+  /** How many followers there are by each door, whatever they follow. */
+  followersByDoor(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const { encoder, size } of this.#audiences.values()) {
+      counts.set(encoder.door, (counts.get(encoder.door) ?? 0) + size)
+    }
+    return counts
+  }
+
+  /** Some of those that are behind. */
+  behind(limit: number): Behind[] {
+    const found: Behind[] = []
+    for (const audience of this.#audiences.values()) {
+      const { channels, prefixes, patterns } = audience.selectors
+      const names = [...channels, ...prefixes, ...patterns].slice(0, NAMES_SHOWN)
+      for (const { sink, position } of audience.behind) {
+        if (found.length >= limit) return found
+        const { door } = audience.encoder
+        found.push({ door, unsent: sink.unsent, channels: names, position })
+      }
+    }
+    return found
+  }
+
   /** When a subscriber last asked for this channel, in ms since 1970; undefined: not remembered. */
   lastAsked(channel: ChannelName): number | undefined {
     return this.#asked.get(channel)
@@ -202,6 +249,10 @@ export class Hub implements AudienceHost, FollowerHost {
 
   release(follower: Follower, reason: EndReason): void {
     this.#released.push({ follower, reason, ticket: follower.ticket })
+  }
+
+  trafficOf(door: string): Traffic {
+    return this.#traffic.of(door)
   }
 
   failed(error: unknown): void {

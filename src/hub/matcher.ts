@@ -1,4 +1,4 @@
-import type { ChannelName } from '../model/channel.ts'
+import { type ChannelName, isPrivate } from '../model/channel.ts'
 import { Glob } from '../model/glob.ts'
 import type { Audience } from './audience.ts'
 
@@ -40,6 +40,9 @@ export class Matcher {
   /** Calls `visit` for each audience that hears of the channel; one that selects it twice, twice. */
   each(channel: ChannelName, visit: (audience: Audience) => void): void {
     eachOf(this.#byChannel.get(channel), visit)
+    if (this.#byPrefix.size === 0 && this.#globs.size === 0) return
+    // Such a log is followed by its name alone.
+    if (isPrivate(channel)) return
     if (this.#byPrefix.size > 0) this.#eachAbove(channel, visit)
     if (this.#globs.size > 0) this.#eachMatching(channel, visit)
   }

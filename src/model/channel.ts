@@ -11,6 +11,27 @@ export type ChannelName = string & { readonly [brand]: 'ChannelName' }
 /** The longest name, in bytes. */
 export const MAX_CHANNEL_BYTES = 512
 
+/**
+ * Logs that are no client's to name, such as what a user was sent: their names begin with a character
+ * that is no byte, so no door can spell one, and no subtree or pattern selects one.
+ */
+const PRIVATE = '\u0100'
+
+/** @param space what it is a log of; @param key UTF-8 text that tells it from the others there */
+export function privateName(space: string, key: string): ChannelName {
+  return `${PRIVATE}${space}/${textToBytes(key)}` as ChannelName
+}
+
+/** What `privateName` was given as key, if it is a name of that space. */
+export function privateKey(space: string, name: ChannelName): string | undefined {
+  const start = `${PRIVATE}${space}/`
+  return name.startsWith(start) ? bytesToText(name.slice(start.length)) : undefined
+}
+
+export function isPrivate(name: ChannelName): boolean {
+  return name.charCodeAt(0) > 0xff
+}
+
 const ASCII = /^[\x20-\x7e]*$/
 
 /** UTF-8 text → one character per byte. */

@@ -1,4 +1,4 @@
-import { channelFromBytes, textToBytes, type ChannelName } from './channel.ts'
+import { channelFromBytes, isPrivate, textToBytes, type ChannelName } from './channel.ts'
 import { Glob } from './glob.ts'
 
 /**
@@ -66,6 +66,7 @@ export class Selectors {
 
   matches(channel: ChannelName): boolean {
     for (const name of this.channels) if (name === channel) return true
+    if (isPrivate(channel)) return false
     for (const prefix of this.prefixes) if (channel.startsWith(prefix)) return true
     if (this.patterns.length === 0) return false
     this.#globs ??= this.patterns.map((pattern) => new Glob(pattern))

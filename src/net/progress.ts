@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { unsentOf } from './straight.ts'
 
 /** What a socket's handle tells beyond the public interface; net's own time limit reads the same. */
 interface Handle {
@@ -23,7 +24,7 @@ export class Progress {
    * calls have seen; 0 while nothing is unsent.
    */
   stalledFor(socket: Socket, now: number): number {
-    const unsent = socket.writableLength
+    const unsent = unsentOf(socket)
     const taken = unsent === 0 ? -1 : takenBy(socket, unsent)
     if (taken === -1 || taken !== this.#taken) {
       this.#taken = taken

@@ -2,10 +2,14 @@ import type { Trust } from '../access/trust.ts'
 import type { ConfigFragment } from '../config/schema.ts'
 import type { LocationConfig, ResolvedConfig } from '../config/types.ts'
 import type { Exchange, Upgrade } from '../http/exchange.ts'
+import type { Mount } from '../http/mount.ts'
 import type { Hub } from '../hub/hub.ts'
+import type { RecentErrors } from '../hub/recent-errors.ts'
+import type { TrafficTable } from '../hub/traffic.ts'
 import type { Clock } from '../model/clock.ts'
 import type { MaybePromise } from '../model/maybe.ts'
 import type { Wheel } from '../net/wheel.ts'
+import type { Users } from '../users/users.ts'
 
 /** What the server lends to its doors. */
 export interface DoorContext {
@@ -15,6 +19,12 @@ export interface DoorContext {
   readonly wheel: Wheel
   /** Times that are told to clients are read from here, never ahead of what messages are stamped with. */
   readonly clock: Clock
+  /** Who may log in, and who has. */
+  readonly users: Users
+  /** Where it is counted what goes through each door. */
+  readonly traffic: TrafficTable
+  /** What went wrong of late, the newest last. */
+  readonly errors: RecentErrors
   /** The hub of a named store. */
   hub(store: string): Hub
   /** What went wrong while no client was waiting for an answer. */
@@ -40,6 +50,11 @@ export interface Door {
    */
   routes?(context: DoorContext): readonly Route[]
   /**
+   * Paths of the main port that a library answers by itself. They come after all locations, as routes
+   * do.
+   */
+  mount?(context: DoorContext): Mount | undefined
+  /**
    * Begins what needs no location: listens on a port of its own, watches a folder. Undefined when the
    * configuration has switched it off.
    */
@@ -49,6 +64,8 @@ export interface Door {
 export interface Route {
   /** The whole path, as sent. */
   readonly path: string
+  /** Only a part of what another path shows. */
+  readonly unlisted?: boolean
   /** Answers a request, or leaves it (false). */
   handle(exchange: Exchange): boolean
   /** One line for people to try, for the list at start. */

@@ -1,10 +1,13 @@
+import { demo } from './demo/index.ts'
 import type { Door } from './door.ts'
 import { events } from './events/index.ts'
 import { fanout } from './fanout/index.ts'
 import { feed } from './feed/index.ts'
+import { management } from './management/index.ts'
 import { redis } from './redis/index.ts'
 import { relay } from './relay/index.ts'
 import { scan } from './scan/index.ts'
+import { socketio } from './socketio/index.ts'
 import { sparkleshare } from './sparkleshare/index.ts'
 import { webhooks } from './webhooks/index.ts'
 import { websocket } from './websocket/index.ts'
@@ -19,8 +22,11 @@ export const DOORS: readonly Door[] = [
   relay,
   feed,
   redis,
+  socketio,
   webhooks,
   scan,
   sparkleshare,
   fanout,
+  management,
+  demo,
 ]

@@ -1,5 +1,6 @@
 import type { LocationConfig } from '../config/types.ts'
 import type { Exchange, Upgrade } from '../http/exchange.ts'
+import { isUnder, type Mount } from '../http/mount.ts'
 import { errorReply, reply } from '../http/reply.ts'
 import { FanfareError } from '../model/errors.ts'
 import type { Door, DoorContext, LocationHandler, Place, Route } from '../protocols/door.ts'
@@ -13,6 +14,7 @@ interface Served {
 export class Router {
   readonly #places: readonly Served[]
   readonly #routes: readonly { readonly door: string; readonly route: Route }[]
+  readonly #mounts: readonly { readonly door: string; readonly mount: Mount }[]
 
   constructor(doors: readonly Door[], context: DoorContext) {
     this.#places = context.config.locations.map((location) => ({
@@ -22,6 +24,19 @@ export class Router {
     this.#routes = doors.flatMap((door) =>
       (door.routes?.(context) ?? []).map((route) => ({ door: door.name, route })),
     )
+    this.#mounts = doors.flatMap((door) => {
+      const mount = door.mount?.(context)
+      return mount ? [{ door: door.name, mount }] : []
+    })
+  }
+
+  /** Who answers requests to this path by itself. A location that takes it comes first. */
+  mountAt(path: string): Mount | undefined {
+    const found = this.#mounts.find(({ mount }) => isUnder(mount, path))
+    if (!found || this.#places.some(({ location }) => idIn(location, path) !== undefined)) {
+      return undefined
+    }
+    return found.mount
   }
 
   handle(exchange: Exchange): void {
@@ -80,14 +95,20 @@ export class Router {
       example: handlers.map((handler) => handler.example?.(base)).find(Boolean) ?? '',
     }))
     const doors = [...new Set(this.#routes.map(({ door }) => door))].map((name) => {
-      const routes = this.#routes.filter(({ door }) => door === name).map(({ route }) => route)
+      const routes = this.#routes
+        .filter(({ door, route }) => door === name && !route.unlisted)
+        .map(({ route }) => route)
       return {
         what: name,
         where: `${before}${routes.map(({ path }) => path).join(' ')}`,
         example: routes.map((route) => route.example?.(base)).find(Boolean) ?? '',
       }
     })
-    return [...locations, ...doors]
+    const mounts = this.#mounts.map(({ door, mount }) => ({
+      what: door,
+      where: `${before}${mount.prefix}`,
+    }))
+    return [...locations, ...doors, ...mounts]
   }
 }
 

@@ -11,6 +11,8 @@ export class ChannelLog {
   readonly place: number
   readonly timeline = new Timeline()
   bytes = 0
+  /** Messages ever appended since it is known: what rates are made of. */
+  appended = 0
   /** A cursor below this may have missed messages of this channel. */
   floor: MessageId
   last: MessageId | undefined
@@ -26,6 +28,7 @@ export class ChannelLog {
   push(message: Message): void {
     this.timeline.push(message)
     this.bytes += message.size
+    this.appended++
     this.used = this.last !== undefined
     this.last = message.id
   }
@@ -49,6 +52,7 @@ export class ChannelLog {
   stat(): ChannelStat {
     return {
       messages: this.timeline.count,
+      appended: this.appended,
       bytes: this.bytes,
       last: this.last,
       floor: this.floor,

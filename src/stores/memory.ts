@@ -1,4 +1,4 @@
-import type { ChannelName } from '../model/channel.ts'
+import { type ChannelName, isPrivate } from '../model/channel.ts'
 import { Clock } from '../model/clock.ts'
 import {
   BEFORE_ALL,
@@ -75,6 +75,8 @@ export class MemoryStore implements Store, Sweepable {
   /** Each channel keeps its place, so that a listing can go on from a number. */
   readonly #places: (ChannelName | undefined)[] = []
   readonly #freePlaces: number[] = []
+  /** Known channels that are in no listing. */
+  #privates = 0
   /** Goes round the channels, looking for one to forget. */
   #hand = this.#channels.values()
   readonly #expiries = new Expiries()
@@ -173,9 +175,10 @@ export class MemoryStore implements Store, Sweepable {
     const end = Math.min(this.#places.length, start + limit)
     for (let place = start; place < end; place++) {
       const name = this.#places[place]
-      if (name !== undefined) names.push(name)
+      if (name !== undefined && !isPrivate(name)) names.push(name)
     }
-    return { names, cursor: end < this.#places.length ? end : 0, total: this.#channels.size }
+    const total = this.#channels.size - this.#privates
+    return { names, cursor: end < this.#places.length ? end : 0, total }
   }
 
   sweep(): void {
@@ -209,6 +212,7 @@ export class MemoryStore implements Store, Sweepable {
       log = new ChannelLog(channel, this.#floor, place)
       this.#places[place] = channel
       this.#channels.set(channel, log)
+      if (isPrivate(channel)) this.#privates++
     }
     return log
   }
@@ -232,6 +236,7 @@ export class MemoryStore implements Store, Sweepable {
   #discard(log: ChannelLog): void {
     while (this.#dropFirst(log));
     this.#channels.delete(log.name)
+    if (isPrivate(log.name)) this.#privates--
     this.#places[log.place] = undefined
     this.#freePlaces.push(log.place)
   }

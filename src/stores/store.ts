@@ -36,7 +36,7 @@ export interface Store {
   remove(channel: ChannelName): MaybePromise<ChannelStat | undefined>
 
   /**
-   * Some of the known channels, in no order. Going on from each answer's `cursor` until that is 0 passes
+   * Some of the known channels, in no order; private ones (`isPrivate`) are in no listing. Going on from each answer's `cursor` until that is 0 passes
    * every channel that was known all the while at least once.
    * @param cursor 0 to begin
    * @param limit about how many to look at
@@ -99,6 +99,8 @@ export interface Page {
 
 export interface ChannelStat {
   readonly messages: number
+  /** How many were ever stored in it, as far as that is remembered: rates are made of it. */
+  readonly appended: number
   readonly bytes: number
   /** The id of the newest message ever stored in it that is remembered; undefined when none was. */
   readonly last: MessageId | undefined

@@ -1,6 +1,7 @@
 /** A message that goes in by any door comes out of all. */
 import { describe, expect, it } from 'vitest'
 import { startFeed } from '../protocols/feed/feed-client.ts'
+import { SECRET } from '../protocols/socketio/token.ts'
 import { until } from '../support/wait.ts'
 import { IN } from './in.ts'
 import { OUT } from './out.ts'
@@ -10,6 +11,7 @@ const DOORS = `
 fanout: { port: 0 }
 redis: { port: 0 }
 sparkleshare: { port: 0, zeromq: { broadcast: 0, command: 0 } }
+users: { publish: [octocat/], jwt: { secret: ${SECRET} } }
 `
 
 describe.each(IN)('$name', (publisher) => {

@@ -5,6 +5,8 @@ import { post } from '../protocols/feed/feed-client.ts'
 import { connected } from '../protocols/fanout/fanout-client.ts'
 import { newVersion, notify, xmlVersion } from '../protocols/sparkleshare/sparkleshare-client.ts'
 import { RespClient } from '../protocols/redis/resp-client.ts'
+import { PacketClient } from '../protocols/socketio/packet-client.ts'
+import { token } from '../protocols/socketio/token.ts'
 import { request } from '../support/raw.ts'
 import type { Expected, Ports } from './message.ts'
 
@@ -67,6 +69,23 @@ export const IN: readonly Publisher[] = [
       const answer = await client.ask({ publish: CHANNEL, body: 'from a frame', data: [1] })
       expect(answer).toHaveProperty('published')
       return { body: 'from a frame', data: '[1]' }
+    },
+  },
+  {
+    name: 'socketio: a text',
+    async publish({ main }) {
+      const client = await PacketClient.in(main, { token: token({ sub: 'mona' }) })
+      const body = 'Hello "world"! ☃'
+      expect(await client.ask('publish', CHANNEL, body)).toMatchObject({ ok: true })
+      return { body, type: TEXT }
+    },
+  },
+  {
+    name: 'socketio: JSON',
+    async publish({ main }) {
+      const client = await PacketClient.in(main, { token: token({ sub: 'mona' }) })
+      expect(await client.ask('publish', CHANNEL, { n: [1] })).toMatchObject({ ok: true })
+      return { body: '{"n":[1]}', type: 'application/json' }
     },
   },
   {

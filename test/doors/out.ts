@@ -6,6 +6,8 @@ import { FrameClient } from '../protocols/websocket/frame-client.ts'
 import { connected } from '../protocols/fanout/fanout-client.ts'
 import { register, xmlRegister } from '../protocols/sparkleshare/sparkleshare-client.ts'
 import { RespClient } from '../protocols/redis/resp-client.ts'
+import { PacketClient } from '../protocols/socketio/packet-client.ts'
+import { token } from '../protocols/socketio/token.ts'
 import { RawClient, requestBytes } from '../support/raw.ts'
 import type { Expected, Ports } from './message.ts'
 
@@ -58,6 +60,26 @@ export const OUT: readonly Listener[] = [
       const client = await FrameClient.open(main)
       await client.ask({ subscribe: 'octocat/hello' })
       return async () => envelope(await client.text())
+    },
+    shown: enveloped,
+  },
+  {
+    name: 'socketio',
+    async listen({ main }) {
+      const client = await PacketClient.in(main, { token: token({ sub: 'mona' }) })
+      await client.ask('subscribe', 'octocat/hello')
+      return async () => (await client.packet('42["message",')).slice(0, -1)
+    },
+    shown: ({ body, type, data }) =>
+      data ?? (type === 'application/json' ? body : JSON.stringify(body)),
+  },
+  {
+    name: 'socketio: an envelope, of a subtree',
+    async listen({ main }) {
+      const auth = { token: token({ sub: 'octocat' }), envelope: true }
+      const client = await PacketClient.in(main, auth)
+      await client.ask('subscribe', 'octocat/', { as: 'session' })
+      return async () => envelope((await client.packet('42["message",')).slice(0, -1))
     },
     shown: enveloped,
   },

@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm'
 import { onTestFinished } from 'vitest'
 import type { Exchange, Upgrade, Waiter } from '../../src/http/exchange.ts'
 import type { HttpLimits } from '../../src/http/limits.ts'
+import { isUnder, type Mount } from '../../src/http/mount.ts'
 import { errorReply, PLAIN, reply } from '../../src/http/reply.ts'
 import { HttpServer } from '../../src/http/server.ts'
 import { FanfareError } from '../../src/model/errors.ts'
@@ -31,6 +32,7 @@ export interface HttpOptions {
   readonly limits?: Partial<HttpLimits>
   readonly maxConnections?: number
   readonly upgrade?: (upgrade: Upgrade) => void
+  readonly mount?: Mount
 }
 
 /** The main port with a handler of the test's instead of doors. */
@@ -52,6 +54,7 @@ export async function startHttp(
       options.upgrade ??
       ((upgrade) =>
         upgrade.refuse(errorReply(upgrade, new FanfareError('unknown_location'), true))),
+    mountAt: (path) => (options.mount && isUnder(options.mount, path) ? options.mount : undefined),
     onError: (error) => errors.push(error),
   })
   const { port } = await server.listen(0, '127.0.0.1')

@@ -63,6 +63,7 @@ export class Turns {
 
 /** One line a message, its body; `gap FROM TO` for a gap. Remembers each call. */
 export class Lines implements Encoder {
+  readonly door = 'test'
   readonly key: string
   readonly tellsGaps: boolean
   readonly calls: { readonly messages: readonly Message[]; readonly gap: Gap | undefined }[] = []

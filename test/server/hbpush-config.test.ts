@@ -85,7 +85,7 @@ locations:
 `
   const { warnings } = loadConfig(configSchema(), { text, file: 'hbpush.yaml', env: {} })
   expect(warnings.map(({ line, message }) => [line, message])).toEqual([
-    [5, expect.stringContaining('takes /github, /gitlab, /gitea, /bitbucket')],
+    [5, expect.stringContaining('/github, /gitlab, /gitea, /bitbucket')],
     [8, expect.stringContaining('can never be reached')],
   ])
 })

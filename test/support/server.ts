@@ -23,7 +23,7 @@ export interface TestServer {
  */
 export async function startServer(yaml = '', options: ServerOptions = {}): Promise<TestServer> {
   // Ports of their own are taken only where a test is about them: tests run side by side.
-  const off = ['feed', 'redis', 'sparkleshare', 'fanout'].filter(
+  const off = ['feed', 'redis', 'sparkleshare', 'fanout', 'management'].filter(
     (door) => !new RegExp(`^${door}:`, 'm').test(yaml),
   )
   const { config } = loadConfig(configSchema(), {

@@ -27,6 +27,7 @@ export interface EventsForm {
  */
 export class EventsEncoder implements Encoder {
   readonly key: string
+  readonly door = 'events'
   readonly tellsGaps = true
   readonly #json: boolean
   readonly #chunked: boolean

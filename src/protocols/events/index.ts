@@ -10,6 +10,7 @@ import { errorReply, head, type HeaderLines, reply } from '../../http/reply.ts'
 import { StreamConnection, type StreamOptions } from '../../http/stream.ts'
 import type { Since } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
+import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { attempt } from '../../model/maybe.ts'
 import type { Door, DoorContext, LocationHandler } from '../door.ts'
@@ -38,11 +39,13 @@ class EventsLocation implements LocationHandler {
   /** By form. What streams share is made once. */
   readonly #forms = new Map<string, { encoder: EventsEncoder; options: StreamOptions }>()
   readonly #context: DoorContext
+  readonly #traffic: Traffic
 
   constructor(location: LocationConfig, context: DoorContext) {
     this.#hub = context.hub(location.store)
     this.#location = location
     this.#context = context
+    this.#traffic = context.traffic.of('events')
     this.#retry = optionsOf(location, eventsOptions).retry
     this.#maxChannels = context.config.limits.maxSubscriptions
     this.#cors = new Cors(optionsOf(location, corsOptions), {
@@ -123,13 +126,15 @@ class EventsLocation implements LocationHandler {
       const { wheel, config } = this.#context
       const { idleTimeout, heartbeat } = config.limits
       const beat = heartbeat > 0 ? encoder.heartbeat() : undefined
-      form = { encoder, options: { wheel, heartbeat: beat, idleTimeout } }
+      const traffic = this.#traffic
+      form = { encoder, options: { wheel, heartbeat: beat, idleTimeout, traffic } }
       this.#forms.set(key, form)
     }
     return form
   }
 
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
+    this.#traffic.refused++
     const lines = [...headers, ...this.#cors.lines(exchange)]
     exchange.send(errorReply(exchange, error, exchange.closes, lines))
   }

@@ -56,6 +56,7 @@ const LINE_END = Buffer.from('\n')
 /** `CHANNEL!MESSAGE`: the message's revision if it has one, else its body. */
 export class FanoutEncoder implements Encoder {
   readonly key: string
+  readonly door = 'fanout'
   readonly tellsGaps = false
   readonly #slash: string
 

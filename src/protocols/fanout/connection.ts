@@ -109,21 +109,19 @@ export class FanoutConnection {
   }
 
   #announce(channel: ChannelName, message: Buffer): void {
-    const { hub, trust, statistics, onError } = this.#server
+    const { hub, traffic, trust, statistics, onError } = this.#server
     const revision = revisionIn(message)
     attempt(
       () => {
         trust.mustPublish({ peer: this.#peer, header: () => undefined })
-        return hub.publish({
-          channel,
-          body: ownBytes(message),
-          ...(revision === undefined ? {} : { attributes: { revision } }),
-        })
+        const attributes = revision === undefined ? undefined : { revision }
+        return hub.publish({ channel, body: ownBytes(message), attributes }, traffic)
       },
       () => {
         statistics.announcements++
       },
       (error) => {
+        traffic.refused++
         if (error instanceof FanfareError && error.code === 'not_trusted') {
           this.#server.refused++
           this.#say('only trusted peers may announce')

@@ -3,6 +3,7 @@ import type { Trust } from '../../access/trust.ts'
 import type { Limits } from '../../config/types.ts'
 import type { StreamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
+import type { Traffic } from '../../hub/traffic.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Clock } from '../../model/clock.ts'
 import { TcpListener, urlHost } from '../../net/listener.ts'
@@ -20,6 +21,7 @@ export class FanoutServer {
   readonly config: FanoutConfig
   readonly limits: Limits
   readonly hub: Hub
+  readonly traffic: Traffic
   readonly trust: Trust
   readonly clock: Clock
   readonly stream: StreamOptions
@@ -40,11 +42,13 @@ export class FanoutServer {
     this.pacer = new Pacer(config.pace)
     this.limits = context.config.limits
     this.hub = context.hub(config.store)
+    this.traffic = context.traffic.of('fanout')
     this.trust = context.trust
     this.clock = context.clock
     this.onError = (error) => context.onError(error)
     const { idleTimeout, maxConnections } = this.limits
-    this.stream = { wheel: context.wheel, heartbeat: undefined, idleTimeout }
+    const { traffic } = this
+    this.stream = { wheel: context.wheel, heartbeat: undefined, idleTimeout, traffic }
     this.#listener = new TcpListener((socket) => this.#accept(socket), this.onError)
     this.statistics = {
       uptime: 0,
@@ -106,6 +110,7 @@ export class FanoutServer {
     const { statistics } = this
     if (statistics.connections >= statistics.clientLimit) {
       statistics.rejected++
+      this.traffic.refused++
       socket.end(BUSY, () => socket.destroy())
       return
     }

@@ -21,6 +21,7 @@ const CR = 0x0d
  */
 export class FeedEncoder implements Encoder {
   readonly key = 'feed'
+  readonly door = 'feed'
   readonly tellsGaps = true
 
   encode(messages: readonly Message[], gap?: Gap): Buffer {

@@ -211,7 +211,7 @@ export class FeedConnection implements WheelItem {
     const request = this.#request as FeedRequest
     const post = this.#post as PostBody
     this.#working = true
-    const { hub, config } = this.#server
+    const { hub, config, traffic } = this.#server
     const drafts = readEvents(post.take(), {
       channel: channelOf(request.uri) as NonNullable<ReturnType<typeof channelOf>>,
       maxLines: config.maxLines,
@@ -219,7 +219,7 @@ export class FeedConnection implements WheelItem {
       byEvent: request.header('fanfare-key')?.toLowerCase() === 'event',
     })
     attempt(
-      () => hub.publishAll(drafts),
+      () => hub.publishAll(drafts, traffic),
       (published) => {
         const newest = idSecond((published.at(-1) as Published).id)
         const duplicate = published.every((one) => one.duplicate)
@@ -253,6 +253,7 @@ export class FeedConnection implements WheelItem {
   }
 
   #refuse(refusal: Refusal): void {
+    this.#server.traffic.refused++
     this.#answer(refusal.bytes)
   }
 

@@ -4,6 +4,7 @@ import type { Trust } from '../../access/trust.ts'
 import type { Limits } from '../../config/types.ts'
 import type { StreamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
+import type { Traffic } from '../../hub/traffic.ts'
 import { listenOn, portOf, urlHost } from '../../net/listener.ts'
 import { Wheel } from '../../net/wheel.ts'
 import type { DoorContext, Place } from '../door.ts'
@@ -21,6 +22,7 @@ export class FeedServer {
   readonly limits: Limits
   readonly hub: Hub
   readonly trust: Trust
+  readonly traffic: Traffic
   readonly encoder = new FeedEncoder()
   readonly wheel: Wheel
   readonly stream: StreamOptions
@@ -41,6 +43,7 @@ export class FeedServer {
     this.limits = context.config.limits
     this.hub = context.hub(config.store)
     this.trust = context.trust
+    this.traffic = context.traffic.of('feed')
     this.onError = (error) => context.onError(error)
     this.wheel = new Wheel(config.stillalive || REVOLUTION)
     this.stream = {
@@ -128,9 +131,11 @@ export class FeedServer {
 
   #accept(socket: Socket): void {
     this.#connections++
+    this.traffic.opened()
     this.#open.add(socket)
     socket.on('close', () => {
       this.#open.delete(socket)
+      this.traffic.closed()
       this.#received += socket.bytesRead
       this.#sent += socket.bytesWritten
     })

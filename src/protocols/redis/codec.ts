@@ -15,6 +15,8 @@ export interface Form {
   readonly shard: boolean
 }
 
+const DOLLAR = 0x24
+const SLASH = 0x2f
 const CR = 0x0d
 const LF = 0x0a
 /** Globs of patterns kept compiled at most. */
@@ -27,13 +29,17 @@ const MAX_GLOBS = 10_000
  */
 export class PubSubEncoder implements Encoder {
   readonly key: string
+  readonly door = 'redis'
   readonly tellsGaps = false
   readonly form: Form
+  /** What a message of a channel begins with. */
+  readonly #opens: string
   readonly #globs = new Map<string, Glob>()
 
   constructor(form: Form) {
     const { resp, slash, shard } = form
     this.form = form
+    this.#opens = `${resp === 2 ? '*' : '>'}3\r\n${shard ? '$8\r\nsmessage' : '$7\r\nmessage'}\r\n`
     this.key = `redis${resp}${slash ? '/' : ''}${shard ? 's' : ''}`
   }
 
@@ -59,30 +65,46 @@ export class PubSubEncoder implements Encoder {
 
   /** All of one channel: everything before a body's length is the same. */
   #encodeChannel(messages: readonly Message[], channel: ChannelName): Buffer {
-    const head = this.#head(channel)
-    let length = messages.length * (head.length + 4)
+    const headLength = this.#opens.length + this.#nameLength(channel) + 1
+    let length = messages.length * (headLength + 4)
     for (const { body } of messages) length += digits(body.length) + body.length
     const bytes = scratchBytes(length)
     let at = 0
     for (const { body } of messages) {
       // A copy of what stands in front is quicker than to encode it again.
-      if (at === 0) at = writeText(bytes, 0, head)
-      else at += bytes.copy(bytes, at, 0, head.length)
+      if (at === 0) at = this.#writeHead(bytes, channel)
+      else at += bytes.copy(bytes, at, 0, headLength)
       at = writeBody(bytes, at, body)
     }
     return bytes
   }
 
   #head(channel: ChannelName): string {
-    const { shard } = this.form
-    const kind = shard ? '$8\r\nsmessage\r\n' : '$7\r\nmessage\r\n'
-    return `${this.#opening(3)}${kind}${this.#name(channel)}$`
+    return `${this.#opens}${this.#name(channel)}$`
+  }
+
+  /** Writes `#head` without making a text of it: of many channels, each message has one of its own. */
+  #writeHead(bytes: Buffer, channel: ChannelName): number {
+    const { slash } = this.form
+    let at = writeText(bytes, 0, this.#opens)
+    bytes[at++] = DOLLAR
+    at = lineEnd(bytes, writeNumber(bytes, at, channel.length + (slash ? 1 : 0)))
+    if (slash) bytes[at++] = SLASH
+    at = lineEnd(bytes, writeText(bytes, at, channel))
+    bytes[at] = DOLLAR
+    return at + 1
+  }
+
+  /** How long `#name` is. */
+  #nameLength(channel: ChannelName): number {
+    const length = channel.length + (this.form.slash ? 1 : 0)
+    return length + digits(length) + 5
   }
 
   #patternHead(pattern: string, channel: ChannelName): string {
-    const { slash } = this.form
+    const { resp, slash } = this.form
     const spelled = slash ? `/${pattern}` : pattern
-    const front = `${this.#opening(4)}$8\r\npmessage\r\n$${spelled.length}\r\n${spelled}\r\n`
+    const front = `${resp === 2 ? '*' : '>'}4\r\n$8\r\npmessage\r\n$${spelled.length}\r\n${spelled}\r\n`
     return `${front}${this.#name(channel)}$`
   }
 
@@ -90,10 +112,6 @@ export class PubSubEncoder implements Encoder {
     return this.form.slash
       ? `$${channel.length + 1}\r\n/${channel}\r\n`
       : `$${channel.length}\r\n${channel}\r\n`
-  }
-
-  #opening(count: number): string {
-    return `${this.form.resp === 2 ? '*' : '>'}${count}\r\n`
   }
 
   #glob(pattern: string): Glob {

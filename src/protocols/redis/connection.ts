@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { EndReason, Sink } from '../../hub/contract.ts'
 import { Progress } from '../../net/progress.ts'
+import { unsentOf, writeTo } from '../../net/straight.ts'
 import type { WheelItem } from '../../net/wheel.ts'
 import type { Command, Reply } from './command.ts'
 import { errorText, RedisError } from './errors.ts'
@@ -145,20 +146,21 @@ export class RedisConnection implements Sink, WheelItem {
   // --- the hub's side ---
 
   get unsent(): number {
-    return this.socket.writableLength
+    return unsentOf(this.socket)
   }
 
   write(bytes: Buffer): void {
     if (this.socket.writableEnded) return
     // What its commands were answered comes first.
     if (this.#running) this.#flush()
-    this.socket.write(bytes)
+    writeTo(this.socket, bytes)
   }
 
   whenSent(then: () => void): void {
     if (this.socket.writableEnded) return
     this.socket.write(NOTHING, (error) => {
-      if (!error) then()
+      // One that was under way when its socket was closed is called without an error.
+      if (!error && !this.socket.destroyed) then()
     })
   }
 
@@ -235,6 +237,7 @@ export class RedisConnection implements Sink, WheelItem {
       this.#work(out)
       this.#subscriptions?.settle()
     } catch (error) {
+      this.server.counted.refused++
       if (error instanceof ProtocolError) out.error(`ERR Protocol error: ${error.message}`)
       else this.server.onError(error)
       this.#closing = true
@@ -368,6 +371,7 @@ export class RedisConnection implements Sink, WheelItem {
   }
 
   #writeError(out: ReplyWriter, error: unknown): void {
+    this.server.counted.refused++
     const text = errorText(error)
     if (text === undefined) this.server.onError(error)
     out.error(text ?? 'ERR The server failed to do this; its log says why.')

@@ -44,8 +44,8 @@ export interface Args {
   view(index: number): Buffer
   /** A copy that may be kept: of a short one, its place in a block. */
   own(index: number): Buffer | Slice
-  /** Whether the argument has just these bytes. */
-  is(index: number, bytes: Buffer): boolean
+  /** Whether the argument is this text, of one character a byte. */
+  is(index: number, text: string): boolean
 }
 
 /**
@@ -200,12 +200,12 @@ export class RespParser implements Args {
     this.#copiedTo = 0
   }
 
-  is(index: number, bytes: Buffer): boolean {
+  is(index: number, text: string): boolean {
     const from = this.#starts[index] as number
-    const { length } = bytes
+    const { length } = text
     if ((this.#ends[index] as number) - from !== length) return false
     const source = this.#argBytes
-    for (let at = 0; at < length; at++) if (source[from + at] !== bytes[at]) return false
+    for (let at = 0; at < length; at++) if (source[from + at] !== text.charCodeAt(at)) return false
     return true
   }
 

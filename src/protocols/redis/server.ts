@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Limits } from '../../config/types.ts'
 import type { Hub } from '../../hub/hub.ts'
+import type { Traffic } from '../../hub/traffic.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Clock } from '../../model/clock.ts'
 import { listenOn, portOf, urlHost } from '../../net/listener.ts'
@@ -25,6 +26,8 @@ export class RedisServer {
   readonly limits: Limits
   readonly parserLimits: ParserLimits
   readonly hub: Hub
+  /** For whoever looks after all doors. */
+  readonly counted: Traffic
   readonly wheel: Wheel
   readonly clock: Clock
   readonly table = new CommandTable()
@@ -51,8 +54,8 @@ export class RedisServer {
   #received = 0
   #sent = 0
   #lastId = 0
-  /** The channel that was last published to, and its bytes: mostly it is the next one's, too. */
-  #written = Buffer.alloc(0)
+  /** The channel that was last published to, and as it was written: mostly it is the next one's, too. */
+  #written = ''
   #channel: ChannelName | undefined
 
   constructor(config: RedisConfig, context: DoorContext) {
@@ -60,6 +63,7 @@ export class RedisServer {
     this.limits = context.config.limits
     this.#context = context
     this.hub = context.hub(config.store)
+    this.counted = context.traffic.of('redis')
     this.wheel = context.wheel
     this.clock = context.clock
     this.onError = (error) => context.onError(error)
@@ -104,7 +108,7 @@ export class RedisServer {
     if (this.#channel !== undefined && args.is(index, this.#written)) return this.#channel
     const text = args.text(index)
     this.#channel = channelOf(text)
-    this.#written = Buffer.from(text, 'latin1')
+    this.#written = text
     return this.#channel
   }
 
@@ -128,6 +132,7 @@ export class RedisServer {
     if (!this.clients.delete(connection.id)) return
     this.#received += connection.socket.bytesRead
     this.#sent += connection.socket.bytesWritten
+    this.counted.closed()
   }
 
   /** Seconds since the start. */
@@ -182,12 +187,14 @@ export class RedisServer {
     this.connections++
     if (this.clients.size >= this.limits.maxConnections) {
       this.rejected++
+      this.counted.refused++
       socket.on('error', ignore)
       socket.end(TOO_MANY, () => socket.destroy())
       return
     }
     const connection = new RedisConnection(this, socket, ++this.#lastId)
     this.clients.set(connection.id, connection)
+    this.counted.opened()
   }
 }
 

@@ -25,7 +25,7 @@ export class CommandTable {
   })
   /** The last one found, and how it was written: most commands are the same as the one before. */
   #last: Command | undefined
-  #written = Buffer.alloc(0)
+  #written = ''
 
   /**
    * Finds what is asked for, and checks the number of its arguments.
@@ -52,7 +52,7 @@ export class CommandTable {
     checkArity(command, args)
     if (command.subcommands.size === 0) {
       this.#last = command
-      this.#written = Buffer.from(args.text(0), 'latin1')
+      this.#written = args.text(0)
     }
     return command
   }

@@ -67,7 +67,12 @@ function readFrom(hub: Hub, query: Query, from: number): MaybePromise<Slice> {
 const NOTHING = Buffer.alloc(0)
 
 /** Only that there is something counts: it is read then, as if it had been asked for anew. */
-const WAKE: Encoder = { key: 'redis-wake', tellsGaps: true, encode: () => NOTHING }
+const WAKE: Encoder = {
+  key: 'redis-wake',
+  door: 'redis',
+  tellsGaps: true,
+  encode: () => NOTHING,
+}
 
 /** The longest that a Node.js timer can wait, in ms. */
 const LONGEST = 2 ** 31 - 1

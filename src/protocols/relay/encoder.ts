@@ -15,6 +15,7 @@ export function validators(id: Message['id']): HeaderLines {
 /** One message as the whole answer to a poll: built once for everyone who waits for it. */
 export class PollEncoder implements Encoder {
   readonly key: string
+  readonly door = 'relay'
   readonly tellsGaps = true
   readonly #closes: boolean
   readonly #cors: HeaderLines

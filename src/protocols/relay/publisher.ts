@@ -6,6 +6,7 @@ import type { Exchange } from '../../http/exchange.ts'
 import { errorReply, type HeaderLines, reply } from '../../http/reply.ts'
 import type { Published } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
+import type { Traffic } from '../../hub/traffic.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import { checkKey, checkTtl } from '../../model/envelope.ts'
 import { FanfareError } from '../../model/errors.ts'
@@ -26,6 +27,7 @@ const ALLOW = METHODS.join(', ')
 export class PublisherLocation implements LocationHandler {
   readonly #hub: Hub
   readonly #trust: Trust
+  readonly #traffic: Traffic
   readonly #createOnPost: boolean
   readonly #cors: Cors
   /** Origins of pages that may publish: named ones only, `*` is for reading. */
@@ -35,6 +37,7 @@ export class PublisherLocation implements LocationHandler {
   constructor(location: LocationConfig, context: DoorContext) {
     this.#hub = context.hub(location.store)
     this.#trust = context.trust
+    this.#traffic = context.traffic.of('relay')
     this.#location = location
     this.#createOnPost = optionsOf(location, publisherOptions).create_on_post
     this.#cors = new Cors(optionsOf(location, corsOptions), {
@@ -93,7 +96,7 @@ export class PublisherLocation implements LocationHandler {
 
   #publish(exchange: Exchange, channel: ChannelName, drafts: readonly Draft[]): void {
     attempt(
-      () => this.#hub.publishAll(drafts),
+      () => this.#hub.publishAll(drafts, this.#traffic),
       (published) => {
         settle(
           this.#hub.stat(channel),
@@ -174,6 +177,7 @@ export class PublisherLocation implements LocationHandler {
   }
 
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
+    this.#traffic.refused++
     const lines = [...headers, ...this.#cors.lines(exchange)]
     exchange.send(errorReply(exchange, error, exchange.closes, lines))
   }

@@ -12,6 +12,7 @@ import {
   type Subscription,
 } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
+import type { Traffic } from '../../hub/traffic.ts'
 import { channelFromBytes, type ChannelName, percentDecode } from '../../model/channel.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
@@ -30,6 +31,7 @@ export class SubscriberLocation implements LocationHandler {
   readonly #hub: Hub
   readonly #options: ReturnType<typeof optionsOf<typeof subscriberOptions>>
   readonly #cors: Cors
+  readonly #traffic: Traffic
   readonly #location: LocationConfig
   /** Who waits on a channel here; kept only where not everybody may. */
   readonly #waiting = new Map<ChannelName, Set<Poll>>()
@@ -38,6 +40,7 @@ export class SubscriberLocation implements LocationHandler {
 
   constructor(location: LocationConfig, context: DoorContext) {
     this.#hub = context.hub(location.store)
+    this.#traffic = context.traffic.of('relay')
     this.#location = location
     this.#options = optionsOf(location, subscriberOptions)
     this.#cors = new Cors(optionsOf(location, corsOptions), {
@@ -131,7 +134,7 @@ export class SubscriberLocation implements LocationHandler {
   /** Long polling: what is there, or the next message when it comes. */
   #wait(exchange: Exchange, channel: ChannelName, since: Since): void {
     const { concurrency } = this.#options
-    const poll = new Poll(exchange, this.#cors)
+    const poll = new Poll(exchange, this.#cors, this.#traffic)
     exchange.hold(poll)
     if (concurrency !== 'broadcast' && !this.#admit(poll, channel, concurrency)) return
     poll.start(
@@ -171,6 +174,7 @@ export class SubscriberLocation implements LocationHandler {
   }
 
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
+    this.#traffic.refused++
     const lines = [...headers, ...this.#cors.lines(exchange)]
     exchange.send(errorReply(exchange, error, exchange.closes, lines))
   }
@@ -180,13 +184,16 @@ export class SubscriberLocation implements LocationHandler {
 class Poll implements Sink, Waiter {
   readonly #exchange: Exchange
   readonly #cors: Cors
+  readonly #traffic: Traffic
   #subscription: Subscription | undefined
   #done = false
   onDone: (() => void) | undefined = undefined
 
-  constructor(exchange: Exchange, cors: Cors) {
+  constructor(exchange: Exchange, cors: Cors, traffic: Traffic) {
     this.#exchange = exchange
     this.#cors = cors
+    this.#traffic = traffic
+    traffic.opened()
   }
 
   start(subscription: Subscription): void {
@@ -224,6 +231,7 @@ class Poll implements Sink, Waiter {
   }
 
   fail(error: FanfareError): void {
+    this.#traffic.refused++
     this.#finish()
     const exchange = this.#exchange
     exchange.send(errorReply(exchange, error, exchange.closes, this.#cors.lines(exchange)))
@@ -232,6 +240,7 @@ class Poll implements Sink, Waiter {
   #finish(): void {
     if (this.#done) return
     this.#done = true
+    this.#traffic.closed()
     const subscription = this.#subscription
     this.#subscription = undefined
     subscription?.close()

@@ -24,6 +24,7 @@ export const scan: Door = {
     const channel = channelFromText(options.channel)
     if (channel === undefined) throw new Error('scan.channel: a channel has 1 to 512 bytes')
     const hub = context.hub(options.store)
+    const traffic = context.traffic.of('scan')
     const overheard = new Overheard(hub, channel)
     const scanner = new Scanner({
       rootFolder,
@@ -34,7 +35,7 @@ export const scan: Door = {
       maxCommits: options.maxCommits,
       state: new StateFile(resolve(options.state ?? defaultStateFile(rootFolder)), rootFolder),
       async publish(json) {
-        await hub.publish(draftOf(channel, json))
+        await hub.publish(draftOf(channel, json), traffic)
       },
       overheard: (project) => overheard.take(project),
       onError: (error) => context.onError(error),

@@ -67,12 +67,12 @@ export class SparkleshareConnection {
 
   /** There is no answer to this: what goes wrong is for the server's log. */
   #publish(packet: Packet): void {
-    const { hub, onError } = this.#server
-    if (!this.#server.trusts(this.#peer)) return
+    const { hub, traffic, onError } = this.#server
+    if (!this.#server.trusts(this.#peer, traffic)) return
     // A store that has to wait may announce a message before it answers which one that is.
     this.#writer.hold()
     attempt(
-      () => hub.publish(draftOf(packet)),
+      () => hub.publish(draftOf(packet), traffic),
       ({ id }) => {
         this.#registrations.get(packet.channel)?.isOwn(id)
         this.#writer.release()

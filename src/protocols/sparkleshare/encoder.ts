@@ -8,6 +8,7 @@ import { escapeXml } from './xml.ts'
 /** A `new_version` for each message, in one of the two dialects. */
 export class NewVersionEncoder implements Encoder {
   readonly key: string
+  readonly door = 'sparkleshare'
   readonly tellsGaps = false
   readonly #dialect: Dialect
   readonly #slash: '' | '/'

@@ -4,6 +4,7 @@ import type { Exchange } from '../../http/exchange.ts'
 import { errorReply, type HeaderLines, reply } from '../../http/reply.ts'
 import type { Published } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
+import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { formatId, type MessageId } from '../../model/id.ts'
 import { attempt, type MaybePromise } from '../../model/maybe.ts'
@@ -32,6 +33,7 @@ export interface HookContext {
   readonly hub: Hub
   readonly trust: Trust
   readonly deliveries: Deliveries
+  readonly traffic: Traffic
 }
 
 /** What became of a hook's requests, since the start. */
@@ -114,11 +116,12 @@ export class Hook implements Route {
 
   /** @param print the same for two requests only when they tell of the same */
   #publish(exchange: Exchange, print: string | undefined): MaybePromise<Outcome> {
+    const { hub, traffic } = this.#context
     const drafts = this.#options.read(exchange)
     const results = drafts.map((draft, index) => {
-      if (print === undefined) return this.#context.hub.publish(draft)
+      if (print === undefined) return hub.publish(draft, traffic)
       const key = `webhook:${this.name}:${print}${index === 0 ? '' : `:${index}`}`
-      return this.#context.hub.publish({ ...draft, key, keyDecides: true })
+      return hub.publish({ ...draft, key, keyDecides: true }, traffic)
     })
     if (!results.some((result) => result instanceof Promise))
       return outcomeOf(results as Published[])
@@ -137,6 +140,7 @@ export class Hook implements Route {
 
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
     this.counters.refused++
+    this.#context.traffic.refused++
     const unauthorized = error instanceof FanfareError && error.code === 'unauthorized'
     const lines = unauthorized ? [...headers, CHALLENGE] : headers
     exchange.send(errorReply(exchange, error, exchange.closes, lines))

@@ -39,6 +39,7 @@ export const webhooks: Door = {
       hub: context.hub(options.store),
       trust: context.trust,
       deliveries: new Deliveries(limits.idempotencyWindow, options.deliveries),
+      traffic: context.traffic.of('webhooks'),
     }
     return [post, ...forgeHooks(options), ...customHooks(options, limits.maxBodyBytes)].map(
       (hook) => new Hook(hook, shared),

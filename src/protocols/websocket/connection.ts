@@ -2,11 +2,13 @@ import type { WebSocket } from 'ws'
 import type { StreamConnection } from '../../http/stream.ts'
 import type { EndReason, Since, Sink } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
+import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import { formatId, type MessageId } from '../../model/id.ts'
 import { attempt } from '../../model/maybe.ts'
 import type { Selectors } from '../../model/selector.ts'
-import { type FrameEncoder, textFrame } from './codec.ts'
+import { textFrame } from '../../net/text-frame.ts'
+import type { FrameEncoder } from './codec.ts'
 import { type Command, CommandError, readCommand, type Ref } from './command.ts'
 import { Subscriptions } from './subscriptions.ts'
 
@@ -20,6 +22,7 @@ export interface ConnectionContext {
   readonly maxBodyBytes: number
   /** Unsent bytes of answers above which a client that does not read is let go. */
   readonly maxUnsentBytes: number
+  readonly traffic: Traffic
 }
 
 /** RFC 6455, section 7.4.1. */
@@ -144,11 +147,11 @@ export class WebSocketConnection implements Sink {
     attempt(
       () => {
         this.#mayPublish()
-        const { hub, maxBodyBytes } = this.#context
+        const { hub, maxBodyBytes, traffic } = this.#context
         if (draft.body.length > maxBodyBytes) {
           throw new FanfareError('too_large', `A message has at most ${maxBodyBytes} bytes here.`)
         }
-        return hub.publish(draft)
+        return hub.publish(draft, traffic)
       },
       ({ id, duplicate, receivers }) => {
         const answer = { published: formatId(id), channel: name, receivers, ref }
@@ -167,6 +170,7 @@ export class WebSocketConnection implements Sink {
   }
 
   #fail(thrown: unknown, ref: Ref): void {
+    this.#context.traffic.refused++
     const { code, message } = asFanfareError(thrown)
     this.#send({ error: { code, message }, ref })
   }

@@ -50,6 +50,7 @@ class WebSocketLocation implements LocationHandler {
       maxChannels: limits.maxSubscriptions,
       maxBodyBytes: limits.maxBodyBytes,
       maxUnsentBytes: limits.maxUnsentBytes,
+      traffic: context.traffic.of('websocket'),
     }
   }
 
@@ -64,6 +65,7 @@ class WebSocketLocation implements LocationHandler {
     if (this.#location.type !== 'websocket') return false
     const error = new FanfareError('upgrade_required')
     const headers = ['Upgrade: websocket', 'Connection: Upgrade']
+    this.#context.traffic.refused++
     exchange.send(errorReply(exchange, error, exchange.closes, headers))
     return true
   }
@@ -78,7 +80,7 @@ class WebSocketLocation implements LocationHandler {
       const named = id !== '' || /(?:^|&)channel=/.test(upgrade.query)
       if (named) wanted = readWanted(id, upgrade.query, undefined, this.#context.maxChannels)
     } catch (error) {
-      upgrade.refuse(errorReply(upgrade, error, true))
+      this.#refuse(upgrade, error)
       return true
     }
     attempt(
@@ -88,7 +90,9 @@ class WebSocketLocation implements LocationHandler {
           const { wheel, config } = this.#door
           const { idleTimeout, heartbeat } = config.limits
           const beat = heartbeat > 0 ? PING : undefined
-          const stream = new StreamConnection(raw, { wheel, heartbeat: beat, idleTimeout })
+          const { traffic } = this.#context
+          const options = { wheel, heartbeat: beat, idleTimeout, traffic }
+          const stream = new StreamConnection(raw, options)
           const connection = new WebSocketConnection(socket, stream, this.#context, () =>
             this.#door.trust.mustPublish(upgrade, this.#publishers),
           )
@@ -96,9 +100,14 @@ class WebSocketLocation implements LocationHandler {
           connection.open(selectors, wanted ? namesOf(id, wanted) : [], since)
         })
       },
-      (error) => upgrade.refuse(errorReply(upgrade, error, true)),
+      (error) => this.#refuse(upgrade, error),
     )
     return true
+  }
+
+  #refuse(upgrade: Upgrade, error: unknown): void {
+    this.#context.traffic.refused++
+    upgrade.refuse(errorReply(upgrade, error, true))
   }
 }
 

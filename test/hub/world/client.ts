@@ -13,6 +13,7 @@ import type { Entry, Ledger } from './ledger.ts'
 
 /** Each message and each gap as one line that a client can read. */
 export class JsonLines implements Encoder {
+  readonly door = 'test'
   readonly key: string
   readonly tellsGaps: boolean
 

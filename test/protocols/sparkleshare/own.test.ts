@@ -1,15 +1,12 @@
 /** Over a store that answers late, as Redis does, the sender is not notified either. */
 import { expect, it, onTestFinished } from 'vitest'
-import { Trust } from '../../../src/access/trust.ts'
-import { doorOf, loadConfig } from '../../../src/config/index.ts'
+import { doorOf } from '../../../src/config/types.ts'
 import { Hub } from '../../../src/hub/hub.ts'
-import { Clock } from '../../../src/model/clock.ts'
-import { Wheel } from '../../../src/net/wheel.ts'
 import { sparkleshareKey } from '../../../src/protocols/sparkleshare/config.ts'
 import { SparkleshareServer } from '../../../src/protocols/sparkleshare/server.ts'
-import { configSchema } from '../../../src/server/schema.ts'
 import { MemoryStore } from '../../../src/stores/memory.ts'
 import { DelayedStore } from '../../hub/delayed-store.ts'
+import { doorContext } from '../../support/door-context.ts'
 import { RawClient } from '../../support/raw.ts'
 import { until } from '../../support/wait.ts'
 import { newVersion, register } from './sparkleshare-client.ts'
@@ -21,22 +18,10 @@ function onError(error: unknown): never {
 async function start(): Promise<{ store: DelayedStore; hub: Hub; port: number }> {
   const store = new DelayedStore(new MemoryStore())
   const hub = new Hub(store, { soon: setImmediate, onError })
-  const { config } = loadConfig(configSchema(), {
-    env: {},
-    flags: {},
-    text: 'sparkleshare: { port: 0 }',
-    file: 'test.yaml',
-  })
-  const door = doorOf(config, 'sparkleshare', sparkleshareKey)
+  const context = doorContext(hub, 'sparkleshare: { port: 0 }')
+  const door = doorOf(context.config, 'sparkleshare', sparkleshareKey)
   if (door === false) throw new Error('it is on')
-  const server = new SparkleshareServer(door, {
-    config,
-    trust: new Trust(['127.0.0.1'], []),
-    wheel: new Wheel(1000),
-    clock: new Clock(),
-    hub: () => hub,
-    onError,
-  })
+  const server = new SparkleshareServer(door, context)
   const { where } = await server.listen('127.0.0.1')
   onTestFinished(() => server.close())
   return { store, hub, port: Number(new URL(where).port) }

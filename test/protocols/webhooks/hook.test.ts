@@ -3,6 +3,7 @@ import { Trust } from '../../../src/access/trust.ts'
 import type { Exchange } from '../../../src/http/exchange.ts'
 import { NO_REQUEST } from '../../../src/http/reply.ts'
 import { Hub } from '../../../src/hub/hub.ts'
+import { Traffic } from '../../../src/hub/traffic.ts'
 import type { ChannelName } from '../../../src/model/channel.ts'
 import { FanfareError } from '../../../src/model/errors.ts'
 import type { MessageId } from '../../../src/model/id.ts'
@@ -36,7 +37,12 @@ function start() {
       read: ({ body }) => [{ channel: 'c' as ChannelName, body }],
       deliveryOf: (request) => request.header('id'),
     },
-    { hub, trust: new Trust(['127.0.0.1'], []), deliveries: new Deliveries(1000, 10) },
+    {
+      hub,
+      trust: new Trust(['127.0.0.1'], []),
+      deliveries: new Deliveries(1000, 10),
+      traffic: new Traffic(),
+    },
   )
   const answers: string[] = []
   const send = (id: string, peer = '127.0.0.1'): void => {

@@ -3,6 +3,7 @@ import { expect, it, vi } from 'vitest'
 import type { WebSocket } from 'ws'
 import type { StreamConnection } from '../../../src/http/stream.ts'
 import type { Hub } from '../../../src/hub/hub.ts'
+import { Traffic } from '../../../src/hub/traffic.ts'
 import { makeId } from '../../../src/model/id.ts'
 import { FrameEncoder } from '../../../src/protocols/websocket/codec.ts'
 import { WebSocketConnection } from '../../../src/protocols/websocket/connection.ts'
@@ -26,6 +27,7 @@ function stalled(maxUnsentBytes: number) {
     maxChannels: 1,
     maxBodyBytes: 1,
     maxUnsentBytes,
+    traffic: new Traffic(),
   }
   const connection = new WebSocketConnection(
     socket as unknown as WebSocket,

@@ -60,7 +60,7 @@ function confirm(out: ReplyWriter, word: string, name: string | undefined, count
 const publish: Handler = ({ server }, args, out) => {
   if (args.length(2) > server.limits.maxBodyBytes) throw new FanfareError('too_large')
   const draft: Draft = { channel: server.channelAt(args, 1), body: args.own(2) }
-  const published = server.hub.publish(draft)
+  const published = server.hub.publish(draft, server.counted)
   if (published instanceof Promise) {
     return published.then(
       ({ receivers }): Reply =>

@@ -19,7 +19,7 @@ import { addOptions } from './xadd.ts'
 import { help } from './help.ts'
 
 const xadd: Handler = ({ server }, args, out) => {
-  const { hub, limits } = server
+  const { hub, limits, counted } = server
   const { create, fields } = addOptions(args)
   const channel = server.channelAt(args, 1)
   const draft = readEntry(args, fields, channel)
@@ -28,7 +28,7 @@ const xadd: Handler = ({ server }, args, out) => {
   const id = chain(
     known,
     (there): MaybePromise<MessageId | undefined> =>
-      there ? chain(hub.publish(draft), (published) => published.id) : undefined,
+      there ? chain(hub.publish(draft, counted), (published) => published.id) : undefined,
   )
   return respond(id, out, writeId)
 }

@@ -37,6 +37,7 @@ const BATCHES = new WeakMap<Buffer, readonly Notification[]>()
 /** The Buffer is only as long as the batch, for the hub to count: frames are made one by one. */
 class BroadcastEncoder implements Encoder {
   readonly key = 'sparkleshare zeromq'
+  readonly door = 'zeromq'
   readonly tellsGaps = false
 
   encode(messages: readonly Message[]): Buffer {

@@ -1,5 +1,6 @@
 import type { Pull, Reply } from 'zeromq'
 import type { Hub } from '../../../hub/hub.ts'
+import type { Traffic } from '../../../hub/traffic.ts'
 import { draftOf, readPacket } from '../packet.ts'
 import { turn } from './broadcast.ts'
 
@@ -13,6 +14,7 @@ const TURN = 256
 export async function runCommands(
   socket: Pull,
   hub: Hub,
+  traffic: Traffic,
   onError: (error: unknown) => void,
 ): Promise<void> {
   let count = 0
@@ -22,7 +24,7 @@ export async function runCommands(
     if (packet && packet.command === 'new_version') {
       try {
         // A store that has to wait makes the peers wait.
-        await hub.publish(draftOf(packet))
+        await hub.publish(draftOf(packet), traffic)
       } catch (error) {
         onError(error)
       }

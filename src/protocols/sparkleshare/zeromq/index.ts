@@ -73,8 +73,9 @@ async function open(
     stop()
     throw error
   }
-  runGate(gate, (peer) => server.trusts(peer)).catch(server.onError)
-  runCommands(command, server.hub, server.onError).catch(server.onError)
+  const { hub, zeromqTraffic: traffic, onError } = server
+  runGate(gate, (peer) => server.trusts(peer, traffic)).catch(onError)
+  runCommands(command, hub, traffic, onError).catch(onError)
   broadcast.run().catch(server.onError)
   return {
     places: [placeOf('zmq notify', address, socket), placeOf('zmq command', address, command)],

@@ -1,0 +1,123 @@
+import type { Socket } from 'node:net'
+
+/**
+ * Writing to a socket's handle without the stream in front of it.
+ *
+ * A stream's write costs more than half of what a fan-out spends outside the kernel: a request object, a
+ * state object and a tick for each, although nearly every write is done when the call returns. The
+ * handle takes bytes just as net.Socket gives them to it; what it cannot write at once, libuv queues in
+ * the same order as the stream's own. Where Node does not offer this, or a socket has anything of its
+ * own to say first (unsent bytes of the stream, TLS), the stream is written to as ever.
+ */
+
+/** libuv's stream, as net.Socket has it. */
+interface Handle {
+  /** @returns 0, or libuv's error. */
+  writeBuffer(request: WriteRequest, bytes: Buffer): number
+  /** Bytes that the kernel has not taken. */
+  readonly writeQueueSize: number
+}
+
+/** Only one that was not done when `writeBuffer` returned belongs to the handle. */
+interface WriteRequest {
+  oncomplete?: (this: WriteRequest, status: number) => void
+  /** Keeps the bytes alive while libuv has them. */
+  buffer?: Buffer
+  socket?: StraightSocket
+}
+
+interface Binding {
+  readonly WriteWrap: new () => WriteRequest
+  readonly streamBaseState: Int32Array
+  readonly kLastWriteWasAsync: number
+}
+
+/** Writes that libuv has queued for a socket. */
+const queued = Symbol('queued writes')
+
+interface StraightSocket extends Socket {
+  readonly _handle?: Handle | null
+  [queued]?: number
+}
+
+const binding = find()
+/** For the next write; one that is done at once leaves no trace on it. */
+let request = binding && new binding.WriteWrap()
+
+/** Whether this Node lets anybody write so. */
+export const isStraight = binding !== undefined
+
+/** Sends bytes, like `socket.write`. They MUST NOT change while `unsentOf` is not 0. */
+export function writeTo(socket: Socket, bytes: Buffer): void {
+  const { _handle: handle } = socket as StraightSocket
+  if (
+    request === undefined ||
+    !handle ||
+    socket.writableLength > 0 ||
+    socket.writableCorked > 0 ||
+    !isPlain(handle) ||
+    !socket.writable
+  ) {
+    socket.write(bytes)
+    return
+  }
+  const error = handle.writeBuffer(request, bytes)
+  if (error !== 0) socket.destroy()
+  else if (binding?.streamBaseState[binding.kLastWriteWasAsync] !== 0) {
+    keep(socket, request, bytes)
+  }
+}
+
+/** Bytes that were written, by the stream or straight, and that the kernel has not taken yet. */
+export function unsentOf(socket: Socket): number {
+  const { writableLength } = socket
+  if (!(socket as StraightSocket)[queued]) return writableLength
+  // Of both kinds at once, the stream's own may lie in libuv's queue, too.
+  return Math.max(writableLength, (socket as StraightSocket)._handle?.writeQueueSize ?? 0)
+}
+
+/** The write was not done at once: libuv has the request and the bytes until it is. */
+function keep(socket: StraightSocket, pending: WriteRequest, bytes: Buffer): void {
+  socket[queued] = (socket[queued] ?? 0) + 1
+  pending.buffer = bytes
+  pending.socket = socket
+  pending.oncomplete = completed
+  request = binding && new binding.WriteWrap()
+}
+
+function completed(this: WriteRequest, status: number): void {
+  const { socket } = this
+  if (!socket) return
+  socket[queued] = (socket[queued] ?? 1) - 1
+  // Also when it was cancelled because the socket was closed: that does no harm twice.
+  if (status !== 0) socket.destroy()
+}
+
+const PLAIN = new Set(['TCP', 'Pipe'])
+/** The kind of handle that was last found plain: asking for its name costs more than the rest. */
+let plain: unknown
+
+/** TLS and the like have handles of their own, which answer in other ways. */
+function isPlain(handle: Handle): boolean {
+  const kind: unknown = handle.constructor
+  if (kind === plain) return true
+  if (!PLAIN.has(handle.constructor.name)) return false
+  plain = kind
+  return true
+}
+
+/** Node's own parts under net.Socket; undefined where it does not give them out. */
+function find(): Binding | undefined {
+  try {
+    const { binding: get } = process as unknown as { binding?: (name: string) => unknown }
+    const found = get?.call(process, 'stream_wrap') as Partial<Binding> | undefined
+    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = found ?? {}
+    if (typeof WriteWrap !== 'function' || !(streamBaseState instanceof Int32Array))
+      return undefined
+    return kLastWriteWasAsync === undefined
+      ? undefined
+      : { WriteWrap, streamBaseState, kLastWriteWasAsync }
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,67 @@
+import type { Exchange, HttpRequest } from '../../http/exchange.ts'
+import { type HeaderLines, head, reply } from '../../http/reply.ts'
+import { FanfareError } from '../../model/errors.ts'
+
+/** Of every answer. */
+const ALWAYS: HeaderLines = ['Cache-Control: no-store', 'X-Content-Type-Options: nosniff']
+
+const JSON_TYPE = 'Content-Type: application/json'
+const TEXT_TYPE = 'Content-Type: text/plain; charset=utf-8'
+
+/**
+ * socket-push called its answers HTML, and its clients may look at that. They hold what anybody has
+ * published: a browser that is shown one must run nothing of it.
+ */
+const HTML: HeaderLines = [
+  'Content-Type: text/html',
+  "Content-Security-Policy: default-src 'none'; frame-ancestors 'none'; sandbox",
+]
+
+/** Answers of one exchange; HEAD gets the head of what GET would get. */
+export function answer(
+  exchange: Exchange,
+  status: number,
+  headers: HeaderLines,
+  body: string,
+): void {
+  const lines = [...headers, ...ALWAYS]
+  if (exchange.method !== 'HEAD') {
+    exchange.send(reply(status, lines, body, exchange.closes))
+    return
+  }
+  const length = `Content-Length: ${Buffer.byteLength(body)}`
+  exchange.send(Buffer.from(head(status, [length, ...lines], exchange.closes), 'latin1'))
+}
+
+export function answerHtml(exchange: Exchange, status: number, body: string): void {
+  answer(exchange, status, HTML, body)
+}
+
+export function answerText(exchange: Exchange, status: number, body: string): void {
+  answer(exchange, status, [TEXT_TYPE], body)
+}
+
+export function answerJson(exchange: Exchange, status: number, body: string): void {
+  answer(exchange, status, [JSON_TYPE], body)
+}
+
+/** An error as programs read it, or, for whoever does not ask for JSON, in words. */
+export function refuse(exchange: Exchange, error: FanfareError): void {
+  // Not Basic: a browser that remembers a password shows it for other pages, too.
+  const challenge = error.status === 401 ? ['WWW-Authenticate: Bearer realm="fanfare"'] : []
+  if (wantsJson(exchange)) {
+    answer(exchange, error.status, [JSON_TYPE, ...challenge], `${JSON.stringify(bodyOf(error))}\n`)
+    return
+  }
+  const { code, help, message, status } = error
+  const words = `${status} ${code}: ${message}${help === undefined ? '' : ` ${help}`}\n`
+  answer(exchange, status, [TEXT_TYPE, ...challenge], words)
+}
+
+function bodyOf({ code, message, help }: FanfareError): object {
+  return { error: { code, message, ...(help === undefined ? {} : { help }) } }
+}
+
+function wantsJson(request: HttpRequest): boolean {
+  return request.method === 'POST' || /\bjson\b/i.test(request.header('accept') ?? '')
+}

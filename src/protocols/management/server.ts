@@ -1,0 +1,116 @@
+import { lookup } from 'node:dns/promises'
+import type { AddressInfo } from 'node:net'
+import { isLoopback } from '../../access/peers.ts'
+import type { Exchange } from '../../http/exchange.ts'
+import { HttpServer } from '../../http/server.ts'
+import { errorReply } from '../../http/reply.ts'
+import type { Traffic } from '../../hub/traffic.ts'
+import { asFanfareError, FanfareError } from '../../model/errors.ts'
+import { urlHost } from '../../net/listener.ts'
+import { Caller } from '../../services/run/caller.ts'
+import type { DoorContext, Place } from '../door.ts'
+import { refuse } from './answers.ts'
+import type { ManagementConfig } from './config.ts'
+import { ConsoleRoutes } from './console/index.ts'
+import { Guard } from './guard.ts'
+import { Routes } from './routes.ts'
+
+/** What JSON or a form has around a message of the largest size: other arguments, escapes. */
+const AROUND_MESSAGE = 64 * 2 ** 10
+
+/** What of the console shows something: it needs what a call needs. Its page does not. */
+const CONSOLE_DATA = '/console/'
+
+/** The port of the services and the console. */
+export class ManagementServer {
+  readonly #config: ManagementConfig
+  readonly #context: DoorContext
+  readonly #guard: Guard
+  readonly #console: ConsoleRoutes
+  readonly #routes: Routes
+  readonly #traffic: Traffic
+  readonly #http: HttpServer
+  #address: AddressInfo | undefined
+
+  constructor(config: ManagementConfig, context: DoorContext) {
+    const { limits } = context.config
+    this.#config = config
+    this.#context = context
+    this.#traffic = context.traffic.of('management')
+    this.#guard = new Guard(config, context.trust)
+    this.#console = new ConsoleRoutes(context)
+    const caller = new Caller({
+      users: context.users,
+      config: context.config,
+      traffic: context.traffic,
+      counted: this.#traffic,
+      place: () => ({ hostname: config.address, port: this.#address?.port ?? config.port }),
+    })
+    this.#routes = new Routes(caller, (error) => this.#failed(error))
+    this.#http = new HttpServer({
+      limits: { ...limits, maxBodyBytes: limits.maxBodyBytes + AROUND_MESSAGE },
+      maxConnections: config.maxConnections,
+      handle: (exchange) => this.#handle(exchange),
+      upgrade: (upgrade) =>
+        upgrade.refuse(errorReply(upgrade, new FanfareError('unknown_location'), true)),
+      onError: (error) => context.onError(error),
+    })
+  }
+
+  /**
+   * @throws Error when it could be reached from elsewhere and there is no key, or as node:net gives it
+   */
+  async listen(): Promise<Place> {
+    const { address, key, port } = this.#config
+    // What a name stands for must not change between looking and listening.
+    const numeric = address === '' ? '' : await resolve(address)
+    if (key === undefined && !isLoopback(numeric)) {
+      throw new Error(
+        `\`management.address\` is ${address === '' ? "'' (all interfaces)" : address}, which other ` +
+          'machines can reach, and there is no `management.key`. Set one of 16 characters or more ' +
+          '(in the environment: FANFARE_MANAGEMENT__KEY), or leave the address at 127.0.0.1.',
+      )
+    }
+    this.#address = await this.#http.listen(port, numeric)
+    const url = `http://${urlHost(this.#address)}:${this.#address.port}/`
+    const secret = key === undefined ? '' : ' -H "Authorization: Bearer KEY"'
+    return { what: 'management', where: url, example: `curl${secret} ${url}user/listAll` }
+  }
+
+  async close(): Promise<void> {
+    await this.#http.close()
+  }
+
+  #handle(exchange: Exchange): void {
+    try {
+      this.#guard.mustBeOwn(exchange)
+      if (exchange.path.startsWith(CONSOLE_DATA)) this.#guard.mustCall(exchange)
+      if (this.#console.handle(exchange)) return
+      this.#guard.mustCall(exchange)
+    } catch (thrown) {
+      // Not the console's own failures: those are the server's to report.
+      if (!(thrown instanceof FanfareError)) throw thrown
+      this.#traffic.refused++
+      refuse(exchange, thrown)
+      return
+    }
+    this.#routes.handle(exchange)
+  }
+
+  /** @returns what the client may be shown */
+  #failed(thrown: unknown): FanfareError {
+    const error = asFanfareError(thrown)
+    if (error !== thrown) this.#context.onError(thrown)
+    this.#traffic.refused++
+    return error
+  }
+}
+
+/** @throws Error as node:dns gives it, naming the address as node:net would */
+async function resolve(address: string): Promise<string> {
+  try {
+    return (await lookup(address)).address
+  } catch (error) {
+    throw Object.assign(error as NodeJS.ErrnoException, { address })
+  }
+}

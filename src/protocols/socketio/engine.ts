@@ -1,0 +1,61 @@
+/**
+ * What of Socket.IO's insides is used here, which its types do not show. Everything that could break with
+ * another version of it is in this file.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Socket as NetSocket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Server, Socket } from 'socket.io'
+import { type WebSocket, WebSocketServer } from 'ws'
+
+type Events = Record<string, (...args: unknown[]) => void>
+export type IoServer = Server<Events, Events, Events, unknown>
+export type IoSocket = Socket<Events, Events, Events, unknown>
+/** A connection of Engine.IO, whatever carries it. */
+export type EngineSocket = IoSocket['conn']
+export type Transport = EngineSocket['transport']
+
+const sockets = new WeakMap<WebSocket, NetSocket>()
+
+/** Remembers what socket each WebSocket writes to. */
+export class RawWebSocketServer extends WebSocketServer {
+  override handleUpgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    accepted: (webSocket: WebSocket, request: IncomingMessage) => void,
+  ): void {
+    super.handleUpgrade(request, socket, head, (webSocket) => {
+      sockets.set(webSocket, socket as NetSocket)
+      accepted(webSocket, request)
+    })
+  }
+}
+
+/** A WebSocket, and the socket that it writes whole frames to. */
+export interface Direct {
+  readonly webSocket: WebSocket
+  readonly socket: NetSocket
+}
+
+/** Undefined for transports that are no WebSocket. */
+export function directOf(transport: Transport): Direct | undefined {
+  const { socket: webSocket } = transport as unknown as { readonly socket?: WebSocket }
+  const socket = webSocket && sockets.get(webSocket)
+  return socket ? { webSocket, socket } : undefined
+}
+
+/** Packets that wait until the transport takes them. */
+export function waitingPackets(conn: EngineSocket): number {
+  return (conn as unknown as { readonly writeBuffer: readonly unknown[] }).writeBuffer.length
+}
+
+/** What the answer to CONNECT calls the session, so that its client can come back to it. */
+export function setPid(socket: IoSocket, pid: string): void {
+  Object.assign(socket, { pid })
+}
+
+/** The first request of a connection is needed no more, and is the largest thing that it keeps. */
+export function forgetRequest(conn: EngineSocket): void {
+  Object.assign(conn, { request: undefined })
+}

@@ -1,0 +1,15 @@
+import type { ResolvedConfig } from '../../config/types.ts'
+import type { Traffic, TrafficTable } from '../../hub/traffic.ts'
+import type { Users } from '../../users/users.ts'
+
+/** What services work with. */
+export interface ServiceContext {
+  readonly users: Users
+  readonly config: ResolvedConfig
+  /** Of all doors. */
+  readonly traffic: TrafficTable
+  /** Where it is counted what the services themselves publish. */
+  readonly counted: Traffic
+  /** Where this node's services are called. */
+  readonly place: () => { readonly hostname: string; readonly port: number }
+}

@@ -1,0 +1,70 @@
+import type { Hub } from '../hub/hub.ts'
+import { bytesToText, type ChannelName, channelFromBytes } from '../model/channel.ts'
+import type { Facts } from '../stores/facts.ts'
+import type { PresenceEvent } from './contract.ts'
+import type { ChannelRules } from './rules.ts'
+
+const PRESENT = 'present'
+
+/** Behind a channel's name: where it is told who comes and goes. */
+const SUFFIX = '/@presence'
+
+/** Where it is told who comes to a channel and goes; undefined when the name would be too long. */
+export function presenceChannel(channel: ChannelName): ChannelName | undefined {
+  return channelFromBytes(channel + SUFFIX)
+}
+
+/** Whether it is told there who comes and goes: that is nobody's to publish but ours. */
+export function isPresenceChannel(channel: ChannelName): boolean {
+  return channel.endsWith(SUFFIX)
+}
+
+/**
+ * Who is on a channel: users that are subscribed to it and there. For channels that the configuration
+ * names (`users.presence`); who comes and goes is a message on `CHANNEL/@presence`, so that it leaves
+ * by every door.
+ */
+export class Presence {
+  readonly #facts: Facts
+  readonly #hub: Hub
+  readonly #rules: ChannelRules
+
+  constructor(facts: Facts, hub: Hub, rules: ChannelRules) {
+    this.#facts = facts
+    this.#hub = hub
+    this.#rules = rules
+  }
+
+  isOn(channel: ChannelName): boolean {
+    return !isPresenceChannel(channel) && this.#rules.allow(channel)
+  }
+
+  async of(channel: ChannelName): Promise<string[]> {
+    return [...(await this.#facts.list(PRESENT, channel)).keys()]
+  }
+
+  async join(channel: ChannelName, user: string): Promise<void> {
+    if (!this.isOn(channel)) return
+    if ((await this.#facts.get(PRESENT, channel, user)) !== undefined) return
+    await this.#facts.set(PRESENT, channel, user, String(Date.now()))
+    await this.#tell(channel, 'join', user)
+  }
+
+  async leave(channel: ChannelName, user: string): Promise<void> {
+    if ((await this.#facts.get(PRESENT, channel, user)) === undefined) return
+    await this.#facts.set(PRESENT, channel, user, undefined)
+    await this.#tell(channel, 'leave', user)
+  }
+
+  async #tell(channel: ChannelName, presence: PresenceEvent, user: string): Promise<void> {
+    const name = presenceChannel(channel)
+    if (name === undefined) return
+    const present = await this.#facts.size(PRESENT, channel)
+    const event = { presence, user, channel: bytesToText(channel), present }
+    await this.#hub.publish({
+      channel: name,
+      body: Buffer.from(JSON.stringify(event)),
+      contentType: 'application/json',
+    })
+  }
+}
