@@ -3,7 +3,7 @@ import type { Message } from '../model/message.ts'
 import type { Selectors } from '../model/selector.ts'
 import type { Encoder, EndReason, Gap } from './contract.ts'
 import type { Follower } from './follower.ts'
-import { giveBack } from './scratch.ts'
+import { giveBack, isScratch } from './scratch.ts'
 import type { Traffic } from './traffic.ts'
 
 /** What an audience needs of the hub. */
@@ -44,12 +44,20 @@ export class Audience {
   readonly key: string
   readonly traffic: Traffic
   readonly #host: AudienceHost
+  /**
+   * How many belong to it, in whatever state. With a channel for each subscriber there are as many
+   * audiences, and what a message touches of each comes from far memory: so a number, and no lists that
+   * are mostly empty.
+   */
+  #size = 0
   #live: Follower[] = []
-  #fresh: Follower[] = []
-  readonly #behind = new Set<Follower>()
+  #fresh: Follower[] = NOBODY
+  #behind: Set<Follower> | undefined
   #batch: readonly Message[] = NOTHING
   #batchBytes = 0
-  /** The newest message offered: what comes twice, counts once. */
+  /** Whether a message may be offered twice: by a name and by a subtree, say. */
+  readonly #repeats: boolean
+  /** The newest message offered, where that matters. */
   #offered = BEFORE_ALL
 
   constructor(
@@ -65,6 +73,7 @@ export class Audience {
     this.selectors = selectors
     this.encoder = encoder
     this.once = once
+    this.#repeats = selectors.wide && selectors.size > 1
   }
 
   static keyOf(selectors: Selectors, encoder: Encoder, once: boolean): string {
@@ -72,7 +81,7 @@ export class Audience {
   }
 
   get size(): number {
-    return this.#live.length + this.#fresh.length + this.#behind.size
+    return this.#size
   }
 
   /**
@@ -80,14 +89,16 @@ export class Audience {
    * @returns how many followers it is for, those included that will read it from the store
    */
   offer(message: Message): number {
-    if (this.#offered === message.id) return 0
-    this.#offered = message.id
+    if (this.#repeats) {
+      if (this.#offered === message.id) return 0
+      this.#offered = message.id
+    }
     if (this.#live.length > 0 || this.#fresh.length > 0) {
       this.#push(message)
       this.#batchBytes += message.weight
       if (this.#batchBytes >= this.#host.maxBatchBytes) this.#host.full(this)
     }
-    return this.size
+    return this.#size
   }
 
   #push(message: Message): void {
@@ -114,7 +125,7 @@ export class Audience {
       this.#count(this.#live.length, batch.length, bytes.length)
     }
     if (this.#fresh.length > 0) this.#flushFresh(batch)
-    if (this.size === 0) this.#host.emptied(this)
+    if (this.#size === 0) this.#host.emptied(this)
   }
 
   #encode(messages: readonly Message[], gap?: Gap): Buffer {
@@ -124,6 +135,7 @@ export class Audience {
   /** The hot loop. Nothing in here may allocate. */
   #writeAll(bytes: Buffer, position: MessageId): void {
     const live = this.#live
+    const borrowed = isScratch(bytes)
     let sent = true
     const room = this.#host.maxUnsentBytes - bytes.length
     for (let index = 0; index < live.length; ) {
@@ -137,10 +149,10 @@ export class Audience {
         continue
       }
       sink.write(bytes)
-      if (sink.unsent !== 0) sent = false
+      if (borrowed && sink.unsent !== 0) sent = false
       index++
     }
-    if (sent) giveBack(bytes)
+    if (borrowed && sent) giveBack(bytes)
   }
 
   #serve(bytes: Buffer, id: MessageId): void {
@@ -152,6 +164,7 @@ export class Audience {
   /** The one answer of a follower of one message. */
   #finish(follower: Follower, bytes: Buffer, id: MessageId): void {
     follower.state = 'done'
+    this.#size--
     follower.cursor = id
     follower.sink.write(bytes)
     this.#count(1, 1, bytes.length)
@@ -164,7 +177,7 @@ export class Audience {
     // All encoded before anybody is moved: when that fails, everyone stands where `end` finds them.
     const shared = new Map<number, Buffer>()
     const parts = fresh.map((follower) => this.#partFor(follower, batch, shared))
-    this.#fresh = []
+    this.#fresh = NOBODY
     for (let index = 0; index < fresh.length; index++) {
       this.#writeFresh(fresh[index] as Follower, parts[index])
     }
@@ -202,12 +215,13 @@ export class Audience {
 
   /** Takes in a follower that has everything up to its position, which is not below the head. */
   join(follower: Follower): void {
-    this.#behind.delete(follower)
+    if (!this.#behind?.delete(follower)) this.#size++
     this.#place(follower)
   }
 
   #place(follower: Follower): void {
     const exact = this.#batch.length === 0 && follower.cursor <= this.#host.head && !follower.gap
+    if (!exact && this.#fresh === NOBODY) this.#fresh = []
     const list = exact ? this.#live : this.#fresh
     follower.state = exact ? 'live' : 'fresh'
     follower.index = list.length
@@ -216,7 +230,13 @@ export class Audience {
 
   /** Takes in a follower that must be fed from the store first. */
   joinBehind(follower: Follower): void {
+    this.#size++
+    this.#addBehind(follower)
+  }
+
+  #addBehind(follower: Follower): void {
     follower.state = 'behind'
+    this.#behind ??= new Set()
     this.#behind.add(follower)
   }
 
@@ -227,13 +247,13 @@ export class Audience {
 
   /** Those that are fed from the store. */
   get behind(): Iterable<Follower> {
-    return this.#behind
+    return this.#behind ?? NOBODY
   }
 
   #setBehind(follower: Follower, position: MessageId): void {
     this.traffic.wentBehind++
     follower.cursor = position
-    this.joinBehind(follower)
+    this.#addBehind(follower)
     this.#host.wentBehind(follower)
   }
 
@@ -252,17 +272,19 @@ export class Audience {
     follower.cursor = this.positionOf(follower)
     if (follower.state === 'live') take(this.#live, follower)
     else if (follower.state === 'fresh') take(this.#fresh, follower)
-    else this.#behind.delete(follower)
+    else this.#behind?.delete(follower)
     follower.state = 'done'
-    if (this.size === 0) this.#host.emptied(this)
+    this.#size--
+    if (this.#size === 0) this.#host.emptied(this)
   }
 
   /** Lets everyone go. */
   end(reason: EndReason): void {
-    const all = [...this.#live, ...this.#fresh, ...this.#behind]
+    const all = [...this.#live, ...this.#fresh, ...this.behind]
     this.#live = []
-    this.#fresh = []
-    this.#behind.clear()
+    this.#fresh = NOBODY
+    this.#behind = undefined
+    this.#size = 0
     for (const follower of all) {
       follower.state = 'done'
       this.#host.release(follower, reason)
@@ -272,6 +294,8 @@ export class Audience {
 }
 
 const NOTHING: readonly Message[] = []
+/** Nobody joins it. */
+const NOBODY: Follower[] = []
 
 /** Takes a follower out of the list that its index lies in; the last one takes its place. */
 function take(list: Follower[], follower: Follower): void {

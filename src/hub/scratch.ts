@@ -29,6 +29,11 @@ export function scratchBytes(length: number): Buffer {
   return view
 }
 
+/** Whether these bytes are to be given back. */
+export function isScratch(bytes: Buffer): boolean {
+  return bytes === view
+}
+
 /** Everyone who was written these bytes has sent them. Bytes that were not from here are no matter. */
 export function giveBack(bytes: Buffer): void {
   if (bytes !== view) return

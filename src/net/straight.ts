@@ -34,6 +34,8 @@ interface Binding {
 
 /** Writes that libuv has queued for a socket. */
 const queued = Symbol('queued writes')
+/** Of all sockets: mostly none, and then no socket has to be asked. */
+let queuedInAll = 0
 
 interface StraightSocket extends Socket {
   readonly _handle?: Handle | null
@@ -71,7 +73,7 @@ export function writeTo(socket: Socket, bytes: Buffer): void {
 /** Bytes that were written, by the stream or straight, and that the kernel has not taken yet. */
 export function unsentOf(socket: Socket): number {
   const { writableLength } = socket
-  if (!(socket as StraightSocket)[queued]) return writableLength
+  if (queuedInAll === 0 || !(socket as StraightSocket)[queued]) return writableLength
   // Of both kinds at once, the stream's own may lie in libuv's queue, too.
   return Math.max(writableLength, (socket as StraightSocket)._handle?.writeQueueSize ?? 0)
 }
@@ -79,6 +81,7 @@ export function unsentOf(socket: Socket): number {
 /** The write was not done at once: libuv has the request and the bytes until it is. */
 function keep(socket: StraightSocket, pending: WriteRequest, bytes: Buffer): void {
   socket[queued] = (socket[queued] ?? 0) + 1
+  queuedInAll++
   pending.buffer = bytes
   pending.socket = socket
   pending.oncomplete = completed
@@ -89,6 +92,7 @@ function completed(this: WriteRequest, status: number): void {
   const { socket } = this
   if (!socket) return
   socket[queued] = (socket[queued] ?? 1) - 1
+  queuedInAll--
   // Also when it was cancelled because the socket was closed: that does no harm twice.
   if (status !== 0) socket.destroy()
 }

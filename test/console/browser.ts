@@ -1,30 +1,17 @@
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
-import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core'
+import { mkdirSync } from 'node:fs'
+import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { onTestFinished } from 'vitest'
-
-const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
+import { launchChromium } from '../support/chromium.ts'
 
 /** Where screenshots are kept, for people to look at. */
 const RESULTS = 'test-results/console'
-
-export const missing = process.env['FANFARE_TEST_MISSING']?.includes('Chromium') ?? false
 
 /** Builds the pages if they have changed, and starts Chromium. */
 export async function launch(): Promise<Browser> {
   execFileSync(process.execPath, ['scripts/console.mjs'], { stdio: 'inherit' })
   mkdirSync(RESULTS, { recursive: true })
-  const executablePath = PLACES.find((place) => existsSync(place)) ?? 'chromium'
-  return chromium.launch({ executablePath, args: FLAGS })
+  return launchChromium()
 }
 
 export interface Look {

@@ -3,7 +3,8 @@ import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ChannelName } from '../../src/model/channel.ts'
 import { startServer } from '../support/server.ts'
-import { launch, missing, openPage, overflow, screenshot } from './browser.ts'
+import { launch, openPage, overflow, screenshot } from './browser.ts'
+import { noChromium } from '../support/chromium.ts'
 import { type Console, startConsole } from './server.ts'
 
 const WIDE = { name: '1280', width: 1280, height: 800 }
@@ -12,7 +13,7 @@ const NARROW = { name: '390', width: 390, height: 844 }
 let browser: Browser
 
 beforeAll(async () => {
-  if (!missing) browser = await launch()
+  if (!noChromium) browser = await launch()
 }, 60_000)
 
 afterAll(() => browser?.close())
@@ -23,7 +24,7 @@ async function logIn(page: Page, user: string, session: string): Promise<void> {
   await page.getByRole('button', { name: 'Log in' }).click()
 }
 
-describe.skipIf(missing).each([WIDE, NARROW])("the original's demo, $name px wide", (look) => {
+describe.skipIf(noChromium).each([WIDE, NARROW])("the original's demo, $name px wide", (look) => {
   it('registers a session, logs in twice, publishes, and both see it', async () => {
     const { management, url } = await startConsole()
     const consolePage = await openPage(browser, `${management}#/users`, look)
@@ -62,7 +63,7 @@ async function loggedIn(started: Console): Promise<Page> {
   return page
 }
 
-describe.skipIf(missing)("the client's page", () => {
+describe.skipIf(noChromium)("the client's page", () => {
   it('says why a login failed', async () => {
     const { url } = await startServer()
     const page = await openPage(browser, url, NARROW)

@@ -4,7 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Hub } from '../../src/hub/hub.ts'
 import type { ChannelName } from '../../src/model/channel.ts'
 import { SERVICES } from '../../src/services/definitions/index.ts'
-import { launch, missing, openPage, overflow, screenshot } from './browser.ts'
+import { launch, openPage, overflow, screenshot } from './browser.ts'
+import { noChromium } from '../support/chromium.ts'
 import { startConsole } from './server.ts'
 
 const WIDE = { name: '1280', width: 1280, height: 800 }
@@ -14,7 +15,7 @@ const DARK = { name: '1280-dark', width: 1280, height: 800, dark: true }
 let browser: Browser
 
 beforeAll(async () => {
-  if (!missing) browser = await launch()
+  if (!noChromium) browser = await launch()
 }, 60_000)
 
 afterAll(() => browser?.close())
@@ -32,7 +33,7 @@ function stream(hub: Hub, channel: string, rate: number): () => void {
   return () => clearInterval(timer)
 }
 
-describe.skipIf(missing).each([WIDE, NARROW, DARK])('at $name', (look) => {
+describe.skipIf(noChromium).each([WIDE, NARROW, DARK])('at $name', (look) => {
   it('shows every view, and nothing sticks out', async () => {
     const { server, management } = await startConsole()
     const hub = server.hub()
@@ -66,7 +67,7 @@ describe.skipIf(missing).each([WIDE, NARROW, DARK])('at $name', (look) => {
   })
 })
 
-describe.skipIf(missing)('the console', () => {
+describe.skipIf(noChromium)('the console', () => {
   it('scrolls through ten thousand channels, of which it draws what is in sight', async () => {
     const { server, management } = await startConsole()
     for (let n = 0; n < 10_000; n++) post(server.hub(), `c/${String(n).padStart(5, '0')}`)

@@ -1,27 +1,16 @@
 /** Chromium's own EventSource and WebSocket, headless. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Clock } from '../../src/model/clock.ts'
 import { Proxy } from '../client/proxy.ts'
 import { publish, publishTogether } from '../protocols/events/events-client.ts'
+import { launchChromium, noChromium } from '../support/chromium.ts'
 import { startServer, type TestServer } from '../support/server.ts'
 import { until } from '../support/wait.ts'
-
-const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const missing = process.env['FANFARE_TEST_MISSING']?.includes('Chromium') ?? false
-const FLAGS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-]
 
 let browser: Browser
 let pages: Server
@@ -29,9 +18,8 @@ let pages: Server
 let origin: string
 
 beforeAll(async () => {
-  if (missing) return
-  const executablePath = PLACES.find((place) => existsSync(place)) ?? 'chromium'
-  browser = await chromium.launch({ executablePath, args: FLAGS })
+  if (noChromium) return
+  browser = await launchChromium()
   pages = createServer((_request, response) => {
     response.writeHead(200, { 'Content-Type': 'text/html' }).end('<!doctype html>')
   }).listen(0, '127.0.0.1')
@@ -102,7 +90,7 @@ locations:
   - { type: websocket, prefix: /ws/, allow_origin: '${allow}' }`
 }
 
-describe.skipIf(missing)("Chromium's EventSource", () => {
+describe.skipIf(noChromium)("Chromium's EventSource", () => {
   it('gets every kind of message', async () => {
     const { port, url } = await startServer(config(origin))
     const page = await openPage(origin)
@@ -233,7 +221,7 @@ function socketUrl({ url }: TestServer): string {
   return `${url.replace('http', 'ws')}/ws/`
 }
 
-describe.skipIf(missing)("Chromium's WebSocket", () => {
+describe.skipIf(noChromium)("Chromium's WebSocket", () => {
   it('subscribes, publishes and hears', async () => {
     const { port, url } = await startServer(config(origin))
     await publishTogether(port, 'a', [{ body: 'kept ä' }])

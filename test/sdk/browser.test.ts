@@ -1,21 +1,19 @@
 /** The client in a real page: Chromium, headless, with the bundle as it is published. */
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { Clock } from '../../src/model/clock.ts'
 import type { Fanfare, Followed } from '../../src/sdk/index.ts'
 import { Proxy } from '../client/proxy.ts'
 import { startManaged } from '../protocols/management/support.ts'
 import { publish } from '../protocols/events/events-client.ts'
+import { launchChromium, noChromium } from '../support/chromium.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/wait.ts'
 import { TRANSPORTS } from './support.ts'
-
-const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
-const missing = process.env['FANFARE_TEST_MISSING']?.includes('Chromium') ?? false
 
 let browser: Browser
 let pages: Server
@@ -25,9 +23,8 @@ let origin: string
 let example = ''
 
 beforeAll(async () => {
-  if (missing) return
-  const executablePath = PLACES.find((place) => existsSync(place)) ?? 'chromium'
-  browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] })
+  if (noChromium) return
+  browser = await launchChromium()
   const bundle = readFileSync('dist/browser/client.js')
   pages = createServer((request, response) => {
     const script = request.url === '/client.js'
@@ -105,7 +102,7 @@ locations:
   - { type: events, prefix: /events/, retry: 20ms, allow_origin: '${origin}' }
   - { type: websocket, prefix: /ws/, allow_origin: '${origin}' }`
 
-describe.skipIf(missing)('the client in Chromium', () => {
+describe.skipIf(noChromium)('the client in Chromium', () => {
   it.each(TRANSPORTS)('goes on where it was after cuts, over %s', async (transport) => {
     const { port } = await startServer(config())
     const proxy = await Proxy.start(port)
