@@ -12,6 +12,7 @@ import type {
 import type { InstallFlags } from './hook-install.ts'
 import type { HookFlags } from './hook-settings.ts'
 import type { ListenAction } from './listen.ts'
+import type { ExportFlags } from './log.ts'
 import { version } from '../config/version.ts'
 
 /** Where a server with the defaults is found. */
@@ -200,6 +201,43 @@ config
   .action(async () => {
     const { printSchema } = await import('./config.ts')
     process.exitCode = printSchema()
+  })
+
+const log = program.command('log').description('look into the log of a file store; docs/stores.md')
+log
+  .command('inspect')
+  .description('say what is in it: files, ids, channels')
+  .argument('<folder>')
+  .action(async (folder: string) => {
+    const { inspect } = await import('./log.ts')
+    process.exitCode = await inspect(folder)
+  })
+log
+  .command('verify')
+  .description('read every record; ends with 1 when something is damaged, and says where')
+  .argument('<folder>')
+  .action(async (folder: string) => {
+    const { verify } = await import('./log.ts')
+    process.exitCode = await verify(folder)
+  })
+log
+  .command('export')
+  .description('write messages as lines of JSON to standard output')
+  .argument('<folder>')
+  .option('--channel <name>', 'of one channel, or of a subtree: x/')
+  .option('--since <cursor>', 'after an id, or from a unix time on')
+  .action(async (folder: string, options: ExportFlags) => {
+    const { exportLog } = await import('./log.ts')
+    process.exitCode = await exportLog(folder, options)
+  })
+log
+  .command('import')
+  .description('append lines of JSON as export writes them, to a new or an existing log')
+  .argument('<folder>')
+  .argument('[file]', 'without it, standard input')
+  .action(async (folder: string, file: string | undefined) => {
+    const { importLog } = await import('./log.ts')
+    process.exitCode = await importLog(folder, file)
   })
 
 try {

@@ -136,7 +136,64 @@ export const memoryStoreOptions = {
   }),
 }
 
-/** Options of `store.type: redis`, as hbpush has them. */
+/** Options of `store.type: file`: those of memory, with more room, and how it is kept on disk. */
+export const fileStoreOptions = {
+  path: Type.String({
+    description:
+      'The folder of the log, made if it is not there. One server at a time has it open.',
+    default: 'fanfare-data',
+    minLength: 1,
+    examples: ['/var/lib/fanfare'],
+  }),
+  durability: Type.Union([Type.Literal('always'), Type.Literal('interval'), Type.Literal('os')], {
+    description:
+      'When a publish is acknowledged: once the disk has it (always), or once the operating system ' +
+      'has it, which gives it to the disk every `sync_interval` (interval) or when it likes (os). ' +
+      'A killed server loses nothing with any of them; a machine without power loses what the disk has not.',
+    default: 'interval',
+  }),
+  sync_interval: Duration({
+    description: 'With `durability: interval`, how often what is written is made safe.',
+    default: '100ms',
+    least: '1ms',
+    ...timer,
+  }),
+  segment_bytes: Bytes({
+    description: 'The size of one file of the log. Old messages are deleted by whole files.',
+    default: '64MiB',
+    least: '64KiB',
+    most: '512MiB',
+  }),
+  cache_bytes: Bytes({
+    description: 'Memory for the newest messages: whoever is nearly up to date needs no disk.',
+    default: '32MiB',
+  }),
+  max_waiting_bytes: Bytes({
+    description: 'Bytes that may wait for a slow disk; beyond that, publishing fails.',
+    default: '64MiB',
+    least: 1,
+    most: '512MiB',
+  }),
+  min_messages: memoryStoreOptions.min_messages,
+  max_messages: { ...memoryStoreOptions.max_messages, default: 1_000_000 },
+  message_timeout: memoryStoreOptions.message_timeout,
+  max_channel_bytes: { ...memoryStoreOptions.max_channel_bytes, default: '1GiB' },
+  max_total_messages: {
+    ...memoryStoreOptions.max_total_messages,
+    description:
+      'How many messages the store keeps at most, over all channels; each takes some 30 bytes of memory.',
+    default: 5_000_000,
+  },
+  max_bytes: {
+    ...memoryStoreOptions.max_bytes,
+    description:
+      'How many bytes of messages the store keeps at most, over all channels; its files are at most two segments larger.',
+    default: '4GiB',
+  },
+  max_channels: memoryStoreOptions.max_channels,
+}
+
+/** Options of `store.type: redis`: hbpush's, how else a Redis is reached, and those of memory. */
 export const redisStoreOptions = {
   host: Type.String({
     description: 'Name or address of the Redis server.',
@@ -154,11 +211,60 @@ export const redisStoreOptions = {
     description: 'Text in front of every key, which keeps apart what shares one Redis.',
     default: '',
   }),
+  url: Type.Optional(
+    Type.String({
+      description:
+        'Where Redis is, as one text: takes the place of host, port, database, user, password and TLS.',
+      pattern: '^rediss?://',
+      writeOnly: true,
+      examples: ['rediss://user:password@redis.example:6380/0'],
+    }),
+  ),
+  username: Type.Optional(Type.String({ description: 'The user to log in as.', minLength: 1 })),
+  password: Type.Optional(
+    Type.String({ description: 'The password to log in with.', writeOnly: true }),
+  ),
+  tls: Type.Boolean({ description: 'Whether to speak TLS.', default: false }),
+  sentinels: Type.Array(Type.String({ pattern: '^.+:\\d{1,5}$' }), {
+    description:
+      'Sentinels to ask where the master is, in place of host and port, each as `host:port`; the first that answers is believed.',
+    default: [],
+    examples: [['sentinel1:26379', 'sentinel2:26379']],
+  }),
+  master: Type.String({
+    description: 'The name under which the Sentinels know the master.',
+    default: 'mymaster',
+    minLength: 1,
+  }),
+  sentinel_password: Type.Optional(
+    Type.String({ description: 'The password to log in to the Sentinels with.', writeOnly: true }),
+  ),
+  timeout: Duration({
+    description:
+      'How long Redis may leave a question unanswered before its connection counts as lost.',
+    default: '5s',
+    least: '10ms',
+    ...timer,
+  }),
+  publish_wait: Duration({
+    description: 'How long a publish waits for a Redis that is away; 0 = it fails at once.',
+    default: 0,
+    ...timer,
+  }),
+  max_waiting_bytes: Bytes({
+    description: 'Bytes of messages that may wait for Redis; beyond that, publishing fails.',
+    default: '64MiB',
+    least: 1,
+  }),
+  ...memoryStoreOptions,
 }
 
 /** @internal Memory and Redis resolve to these; the type of a store is added to each. */
 export type MemoryOptions = {
   [K in keyof typeof memoryStoreOptions]: Static<(typeof memoryStoreOptions)[K]>
+}
+export type FileStoreOptions = {
+  [K in keyof typeof fileStoreOptions]: Static<(typeof fileStoreOptions)[K]>
 }
 export type RedisOptions = {
   [K in keyof typeof redisStoreOptions]: Static<(typeof redisStoreOptions)[K]>
@@ -194,5 +300,5 @@ export const core: ConfigFragment = {
     }),
     limits: limitsSchema,
   },
-  storeTypes: { memory: memoryStoreOptions, redis: redisStoreOptions },
+  storeTypes: { memory: memoryStoreOptions, file: fileStoreOptions, redis: redisStoreOptions },
 }

@@ -1,14 +1,16 @@
 /** What a loaded configuration looks like. Types only: importing this costs nothing at run time. */
 import type { Static, TObject, TProperties, TSchema } from 'typebox'
-import type { Limits, MemoryOptions, RedisOptions } from './core.ts'
+import type { FileStoreOptions, Limits, MemoryOptions, RedisOptions } from './core.ts'
 
 export type { Limits }
 
 /** Options of a memory store, named as in the file; `message_timeout` in ms, sizes in bytes. */
 export type MemoryStoreConfig = { type: 'memory' } & MemoryOptions
+/** Options of a file store, named as in the file; durations in ms, sizes in bytes. */
+export type FileStoreConfig = { type: 'file' } & FileStoreOptions
 /** Options of a Redis store, named as in the file. */
 export type RedisStoreConfig = { type: 'redis' } & RedisOptions
-export type StoreConfig = MemoryStoreConfig | RedisStoreConfig
+export type StoreConfig = MemoryStoreConfig | FileStoreConfig | RedisStoreConfig
 
 /** Where a location was written, for messages about it. */
 export interface LocationSource {

@@ -250,6 +250,14 @@ export class Audience {
     return this.#behind ?? NOBODY
   }
 
+  /** Everyone is fed from the store, from where they stand. Nothing may wait in the batch. */
+  fallBehind(): void {
+    const all = [...this.#live, ...this.#fresh]
+    this.#live = []
+    this.#fresh = []
+    for (const follower of all) this.#setBehind(follower, this.positionOf(follower))
+  }
+
   #setBehind(follower: Follower, position: MessageId): void {
     this.traffic.wentBehind++
     follower.cursor = position

@@ -1,4 +1,5 @@
 import { BEFORE_ALL, type MessageId } from '../model/id.ts'
+import { FanfareError } from '../model/errors.ts'
 import { attempt } from '../model/maybe.ts'
 import type { Page, Store } from '../stores/store.ts'
 import type { Audience } from './audience.ts'
@@ -35,7 +36,9 @@ export interface CatchUpHost {
  */
 export class CatchUp {
   readonly #host: CatchUpHost
-  readonly #queue: { readonly follower: Follower; readonly ticket: number }[] = []
+  readonly #queue: Due[] = []
+  /** Those for whom the store could not be read, until it says that it can. */
+  #refused: Due[] = []
   /** Slices already given in this turn. */
   #given = 0
   readonly #pages = new Map<Audience, Map<number, EncodedPage>>()
@@ -63,6 +66,13 @@ export class CatchUp {
       follower.awaitsSocket = false
       if (isDue(follower, follower.sentTicket)) this.#enqueue(follower)
     })
+  }
+
+  /** The store can be read again. */
+  retry(): void {
+    for (const { follower, ticket } of this.#refused.splice(0)) {
+      if (isDue(follower, ticket)) this.#enqueue(follower)
+    }
   }
 
   /** One turn's share. */
@@ -105,7 +115,10 @@ export class CatchUp {
         this.#safely(follower, () => this.#give(follower, backfill, page, undefined))
       },
       (error) => {
-        if (isDue(follower, ticket)) this.#safely(follower, () => fail(error))
+        if (!isDue(follower, ticket)) return
+        if (this.#host.store.tellsAvailable && isUnavailable(error)) {
+          this.#refused.push({ follower, ticket })
+        } else this.#safely(follower, () => fail(error))
       },
     )
   }
@@ -219,6 +232,15 @@ export class CatchUp {
     } else if (follower.sink.unsent > 0) this.startWhenSent(follower)
     else this.#enqueue(follower)
   }
+}
+
+interface Due {
+  readonly follower: Follower
+  readonly ticket: number
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof FanfareError && error.code === 'store_unavailable'
 }
 
 function isDue(follower: Follower, ticket: number): boolean {

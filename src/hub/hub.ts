@@ -78,6 +78,8 @@ export class Hub implements AudienceHost, FollowerHost {
     store.watch({
       appended: (message) => this.#announce(message),
       removed: (channel) => this.#removed(channel),
+      skipped: () => this.#skipped(),
+      available: () => this.#catchUp.retry(),
     })
   }
 
@@ -338,6 +340,18 @@ export class Hub implements AudienceHost, FollowerHost {
     })
     while (this.#full.length > 0) this.#flush(this.#full.pop() as Audience)
     this.#listening = false
+  }
+
+  /** What was lost, nobody announces: everyone reads from where they stand, and so learns of the gap. */
+  #skipped(): void {
+    this.#listening = true
+    const audiences = [...this.#audiences.values()]
+    for (const audience of audiences) {
+      this.#flush(audience)
+      audience.fallBehind()
+    }
+    this.#listening = false
+    if (this.#released.length > 0) this.schedule()
   }
 
   #removed(channel: ChannelName): void {

@@ -101,7 +101,7 @@ export class FanfareServer {
     for (const [name, storeConfig] of Object.entries(config.stores)) {
       let store: Store
       try {
-        store = openStore(storeConfig, limits, clock)
+        store = openStore(storeConfig, limits, clock, onError)
       } catch (error) {
         for (const opened of stores.values()) await opened.close()
         throw new StartError(error as NodeJS.ErrnoException, undefined)

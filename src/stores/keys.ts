@@ -3,9 +3,12 @@ import { FanfareError } from '../model/errors.ts'
 import type { MessageId } from '../model/id.ts'
 import { bytesOf, type Draft } from '../model/message.ts'
 
-interface Seen {
+/** What a key stands for. */
+export interface Seen {
   readonly id: MessageId
+  /** A digest of the message; '' where the key alone decides. */
   readonly print: string
+  /** ms since 1970. */
   readonly time: number
 }
 
@@ -49,10 +52,19 @@ export class KeyWindow {
 
   remember(draft: Draft, id: MessageId, now: number): void {
     if (draft.key === undefined) return
-    const key = slotOf(draft)
-    this.#seen.delete(key)
-    this.#seen.set(key, { id, print: fingerprint(draft), time: now })
-    this.#forget(now)
+    this.restore(slotOf(draft), { id, print: fingerprint(draft), time: now })
+  }
+
+  /** Remembers what was remembered before, in the order of its times. */
+  restore(slot: string, seen: Seen): void {
+    this.#seen.delete(slot)
+    this.#seen.set(slot, seen)
+    this.#forget(seen.time)
+  }
+
+  /** All that is remembered, oldest first. */
+  entries(): IterableIterator<[string, Seen]> {
+    return this.#seen.entries()
   }
 
   #forget(now: number): void {
@@ -79,12 +91,16 @@ export class KeyWindow {
   }
 }
 
-/** Keys that decide are made by us: no client's key is ever taken for one. */
-function slotOf({ channel, key, keyDecides }: Draft): string {
+/**
+ * Under what a key is remembered: with its channel. Keys that decide are made by us: no client's key
+ * is ever taken for one.
+ */
+export function slotOf({ channel, key, keyDecides }: Omit<Draft, 'body'>): string {
   return `${keyDecides ? '=' : ''}${channel.length}:${channel}${key}`
 }
 
-function fingerprint(draft: Draft): string {
+/** Tells messages under one key apart; '' where the key alone decides. */
+export function fingerprint(draft: Draft): string {
   if (draft.keyDecides) return ''
   const hash = createHash('sha256').update(bytesOf(draft.body))
   hash.update(JSON.stringify([draft.contentType, draft.data, draft.attributes, draft.ttl]))

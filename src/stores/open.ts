@@ -1,10 +1,21 @@
 import type { Limits, StoreConfig } from '../config/types.ts'
 import type { Clock } from '../model/clock.ts'
+import { FileStore } from './file/file-store.ts'
 import { MemoryStore } from './memory.ts'
+import { openRedisStore } from './redis/open.ts'
 import type { Store, Sweepable } from './store.ts'
 
-/** Opens a store as the configuration describes it. */
-export function openStore(config: StoreConfig, limits: Limits, clock: Clock): Store {
+/**
+ * Opens a store as the configuration describes it.
+ * @param report hears of what a store found when it was opened, and of what fails and recovers later
+ * @throws Error that says why, when it cannot be opened
+ */
+export function openStore(
+  config: StoreConfig,
+  limits: Limits,
+  clock: Clock,
+  report: (text: string) => void,
+): Store {
   switch (config.type) {
     case 'memory':
       return new MemoryStore(
@@ -21,8 +32,30 @@ export function openStore(config: StoreConfig, limits: Limits, clock: Clock): St
         },
         clock,
       )
+    case 'file':
+      return new FileStore(
+        config.path,
+        {
+          durability: config.durability,
+          syncInterval: config.sync_interval,
+          segmentBytes: config.segment_bytes,
+          cacheBytes: config.cache_bytes,
+          maxWaitingBytes: config.max_waiting_bytes,
+          minMessages: config.min_messages,
+          maxMessages: config.max_messages,
+          maxAge: config.message_timeout,
+          maxChannelBytes: config.max_channel_bytes,
+          maxTotalMessages: config.max_total_messages,
+          maxBytes: config.max_bytes,
+          maxChannels: config.max_channels,
+          keyWindow: limits.idempotencyWindow,
+          maxKeys: limits.idempotencyKeys,
+          report,
+        },
+        clock,
+      )
     case 'redis':
-      throw new Error('the configuration refuses stores that are not built')
+      return openRedisStore(config, limits, clock, report)
     default:
       return config satisfies never
   }

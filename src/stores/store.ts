@@ -19,6 +19,9 @@ export interface Store {
   /** The id of the newest message announced to the watcher; at start, where the store begins. */
   readonly head: MessageId
 
+  /** After each read that it refused as `store_unavailable`, it calls `Watcher.available` once it can be read. */
+  readonly tellsAvailable?: boolean
+
   /**
    * Stores a message and answers its id once it is as durable as the store is configured to make it.
    * The same key on the same channel within the window answers the first id and stores nothing.
@@ -60,6 +63,13 @@ export interface Watcher {
   /** MUST NOT call back into the store, and neither MUST `removed`. */
   appended(message: Message): void
   removed(channel: ChannelName): void
+  /**
+   * Of what was stored elsewhere, some will never be announced: it was dropped before it was heard of.
+   * Whoever follows has to read, to learn of the gap.
+   */
+  skipped?(): void
+  /** A read that was refused (`store_unavailable`) may be tried again. */
+  available?(): void
 }
 
 export interface Appended {

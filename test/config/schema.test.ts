@@ -20,10 +20,10 @@ describe('composeSchema', () => {
   })
 
   it('adds types of stores', () => {
-    const schema = composeSchema([{ storeTypes: { file: { path: Type.String() } } }])
-    const { stores } = load('store: { type: file, path: /x }', { schema }).config
-    expect(stores['default']).toEqual({ type: 'file', path: '/x' })
-    expect(mistake('store: { type: file }', { schema })).toBe(
+    const schema = composeSchema([{ storeTypes: { tape: { path: Type.String() } } }])
+    const { stores } = load('store: { type: tape, path: /x }', { schema }).config
+    expect(stores['default']).toEqual({ type: 'tape', path: '/x' })
+    expect(mistake('store: { type: tape }', { schema })).toBe(
       '1:8 store: `path` is missing; expected text',
     )
   })

@@ -33,13 +33,16 @@ store:
   it.each([
     [
       'store: { type: memroy }',
-      '1:16 store.type: expected `memory` or `redis`, found the text `memroy`; did you mean `memory`?',
+      '1:16 store.type: expected `memory`, `file` or `redis`, found the text `memroy`; did you mean `memory`?',
     ],
-    ['store: { type: 5 }', '1:16 store.type: expected `memory` or `redis`, found the number 5'],
+    [
+      'store: { type: 5 }',
+      '1:16 store.type: expected `memory`, `file` or `redis`, found the number 5',
+    ],
     ['store: { typ: memory }', '1:10 store.typ: unknown key; did you mean `type`?'],
     [
       'store: { max_messages: 5 }',
-      '1:8 store: `type` is missing; expected one of `memory` or `redis`',
+      '1:8 store: `type` is missing; expected one of `memory`, `file` or `redis`',
     ],
     [
       'store: { type: memory, max_mesages: 5 }',
@@ -153,16 +156,35 @@ describe('a store that something uses', () => {
 })
 
 describe('a redis store', () => {
-  it('is not built yet, and says so where its type stands', () => {
-    expect(mistake('store:\n  type: redis\n  key_prefix: hbpush_\n')).toBe(
-      '2:9 store.type: store type redis is not built yet; use memory',
-    )
+  it('has the options of hbpush, and more', () => {
+    const text = `
+store:
+  type: redis
+  sentinels: [one:26379, "[::1]:26380"]
+  publish_wait: 2s
+  max_bytes: 1GiB
+`
+    expect(load(text).config.stores['default']).toMatchObject({
+      host: 'localhost',
+      port: 6379,
+      database: 0,
+      key_prefix: '',
+      tls: false,
+      sentinels: ['one:26379', '[::1]:26380'],
+      timeout: 5_000,
+      publish_wait: 2_000,
+      max_bytes: 2 ** 30,
+    })
   })
 
-  it('still has its options checked', () => {
+  it('keeps its passwords out of what is printed', () => {
+    expect(mistake('store: { type: redis, password: [hidden] }')).not.toMatch(/hidden/)
+    expect(mistake('store: { type: redis, url: "http://u:hidden@x" }')).not.toMatch(/hidden/)
+  })
+
+  it('has its options checked', () => {
     const lines = linesOf(problemsOf('store: { type: redis, databse: 1, port: 0 }'))
     expect(lines).toEqual([
-      '1:16 store.type: store type redis is not built yet; use memory',
       '1:23 store.databse: unknown key; did you mean `database`?',
       '1:41 store.port: expected a whole number from 1 to 65535, found the number 0',
     ])

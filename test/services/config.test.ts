@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest'
+import { loadConfig } from '../../src/config/index.ts'
 import { settings } from '../../src/config/schema.ts'
 import type { Shape } from '../../src/config/shape.ts'
 import { configSchema } from '../../src/server/schema.ts'
-import { isSecretKey } from '../../src/services/run/redact.ts'
+import { isSecretKey, shownConfig } from '../../src/services/run/redact.ts'
 import { startManaged } from '../protocols/management/support.ts'
 
 const KEY = 'correct-horse-battery'
@@ -47,11 +48,24 @@ it('manager/getConfig shows all that holds, and no secret', async () => {
   })
 })
 
+it('of a URL, who logs in is hidden', () => {
+  const { config } = loadConfig(configSchema(), {
+    env: {},
+    flags: {},
+    file: 'test.yaml',
+    text: 'store: { type: redis, url: "redis://me:tell-nobody@localhost:1/0" }',
+  })
+  expect(shownConfig(config)).toMatchObject({
+    stores: { default: { url: 'redis://***@localhost:1/0' } },
+  })
+})
+
 it('every key that the schema calls secret is hidden by its name', () => {
   const secret: string[] = []
   const visit = (key: string, shape: Shape): void => {
     const { writeOnly, anyOf = [], additionalProperties } = shape
-    if (writeOnly) secret.push(key)
+    // Of a URL, only what stands in front of its host.
+    if (writeOnly && key !== 'url') secret.push(key)
     const named = { ...shape.properties, ...shape.patternProperties }
     for (const [name, inner] of Object.entries(named)) visit(name, inner)
     for (const branch of anyOf) visit(key, branch)

@@ -3,6 +3,9 @@ import type { ResolvedConfig } from '../../config/types.ts'
 /** Keys whose values log somebody in or sign something. */
 const SECRET = /^(?:key|.*(?:secret|password|passphrase|token|private_?key))$/i
 
+/** Who logs in, and with what, in a URL. */
+const LOGIN = /(?<scheme>^[a-z][a-z0-9+.-]*:\/\/)[^/?#]*@/i
+
 const HIDDEN = '***'
 
 /** Whether what stands under this key of the configuration is shown to nobody. */
@@ -29,6 +32,7 @@ export function shownConfig(config: ResolvedConfig): Record<string, unknown> {
 
 function redact(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(redact)
+  if (typeof value === 'string') return value.replace(LOGIN, `$<scheme>${HIDDEN}@`)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [

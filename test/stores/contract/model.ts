@@ -80,7 +80,9 @@ class PlainStore {
 }
 
 export function modelContract(start: Start): void {
-  it('keeps exactly what the plain rules keep, and says when it lost something', async () => {
+  it('keeps exactly what the plain rules keep, and says when it lost something', {
+    timeout: 60_000,
+  }, async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
         const subject = await start({ maxMessages: MAX_MESSAGES, maxAge: MAX_AGE })

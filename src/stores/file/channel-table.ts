@@ -1,0 +1,97 @@
+import { type ChannelName, isPrivate } from '../../model/channel.ts'
+import type { MessageId } from '../../model/id.ts'
+import type { ChannelPage } from '../store.ts'
+import { FileChannel } from './channel.ts'
+
+/** Below this many, dead places in the queue of free numbers are not worth moving the rest. */
+const SLACK = 1_024
+
+/** A number whose channel is gone, while segments up to a serial still have messages of it. */
+interface Freed {
+  readonly number: number
+  readonly serial: number
+}
+
+/** The channels of a store by name, and by the number that segments know them by. */
+export class ChannelTable {
+  readonly #known = new Map<ChannelName, FileChannel>()
+  /** Those included that are gone while the log still has messages of them. */
+  readonly #numbers: (FileChannel | undefined)[] = []
+  /** A queue from `#freeStart`. */
+  #free: Freed[] = []
+  #freeStart = 0
+  /** Known channels that are in no listing. */
+  #privates = 0
+  /** Goes round the channels, looking for one to forget. */
+  #hand = this.#known.values()
+
+  get size(): number {
+    return this.#known.size
+  }
+
+  find(name: ChannelName): FileChannel | undefined {
+    return this.#known.get(name)
+  }
+
+  /** The channel that segments know by this number. */
+  byNumber(number: number): FileChannel | undefined {
+    return this.#numbers[number]
+  }
+
+  values(): IterableIterator<FileChannel> {
+    return this.#known.values()
+  }
+
+  /** @param oldestSerial of the segments there are */
+  add(name: ChannelName, floor: MessageId, oldestSerial: number): FileChannel {
+    const channel = new FileChannel(name, this.#freeNumber(oldestSerial), floor)
+    this.#numbers[channel.number] = channel
+    this.#known.set(name, channel)
+    if (isPrivate(name)) this.#privates++
+    return channel
+  }
+
+  /** @param newestSerial of the segments that may have messages of it */
+  remove(channel: FileChannel, newestSerial: number): void {
+    channel.messages = []
+    channel.start = 0
+    channel.gone = true
+    this.#known.delete(channel.name)
+    if (isPrivate(channel.name)) this.#privates--
+    this.#free.push({ number: channel.number, serial: newestSerial })
+  }
+
+  /** A channel that was not used for long: the next on the hand's way without new use. */
+  longUnused(): FileChannel | undefined {
+    while (this.#known.size > 0) {
+      const { value: channel } = this.#hand.next()
+      if (!channel) this.#hand = this.#known.values()
+      else if (channel.used) channel.used = false
+      else return channel
+    }
+    return undefined
+  }
+
+  list(cursor: number, limit: number): ChannelPage {
+    const names: ChannelName[] = []
+    const start = Math.max(0, cursor)
+    const end = Math.min(this.#numbers.length, start + limit)
+    for (let number = start; number < end; number++) {
+      const channel = this.#numbers[number]
+      if (channel && !channel.gone && !isPrivate(channel.name)) names.push(channel.name)
+    }
+    const total = this.#known.size - this.#privates
+    return { names, cursor: end < this.#numbers.length ? end : 0, total }
+  }
+
+  #freeNumber(oldestSerial: number): number {
+    const free = this.#free[this.#freeStart]
+    if (!free || oldestSerial <= free.serial) return this.#numbers.length
+    this.#freeStart++
+    if (this.#freeStart > SLACK && this.#freeStart * 2 > this.#free.length) {
+      this.#free = this.#free.slice(this.#freeStart)
+      this.#freeStart = 0
+    }
+    return free.number
+  }
+}
