@@ -1,6 +1,5 @@
 import { defaultOf } from './check.ts'
 import { describeShape } from './describe.ts'
-import { NOT_BUILT } from './not-built.ts'
 import { type ConfigSchema, envName } from './schema.ts'
 import type { Shape } from './shape.ts'
 
@@ -20,8 +19,7 @@ export function configReference(schema: ConfigSchema): string {
   }
   parts.push('## store', store?.description ?? '', STORES)
   for (const [type, options] of Object.entries(schema.storeTypes)) {
-    const note = NOT_BUILT[type] === undefined ? '' : ' (not built yet)'
-    parts.push(`### type: ${type}${note}`, table(options))
+    parts.push(`### type: ${type}`, table(options))
   }
   parts.push('## locations', locations?.description ?? '', LOCATIONS)
   for (const [type, options] of Object.entries(schema.locationTypes)) {

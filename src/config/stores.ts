@@ -3,7 +3,6 @@ import { describeNode } from './describe.ts'
 import { storeShape } from './json-schema.ts'
 import { STORE_NAME_PATTERN } from './kinds.ts'
 import { choices, nearest } from './nearest.ts'
-import { NOT_BUILT } from './not-built.ts'
 import { type Problem, problemAt } from './problems.ts'
 import type { ConfigSchema } from './schema.ts'
 import type { Shape } from './shape.ts'
@@ -72,10 +71,6 @@ function resolveStore(
     return undefined
   }
   const options = schema.storeTypes[type] ?? {}
-  const notBuilt = NOT_BUILT[type]
-  if (notBuilt !== undefined && typeNode) {
-    findings.problems.push(problemAt(typeNode.at, `${path}.type`, notBuilt, { found: type }))
-  }
   const shape = storeShape({ [type]: options }).anyOf?.[0] as Shape
   return check(shape, node, { path, owner: node.at }, findings) as StoreConfig
 }

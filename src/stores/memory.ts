@@ -1,13 +1,7 @@
+import { nextId } from './next-id.ts'
 import { type ChannelName, isPrivate } from '../model/channel.ts'
 import { Clock } from '../model/clock.ts'
-import {
-  BEFORE_ALL,
-  idIndex,
-  idSecond,
-  IDS_PER_SECOND,
-  makeId,
-  type MessageId,
-} from '../model/id.ts'
+import { BEFORE_ALL, idSecond, IDS_PER_SECOND, makeId, type MessageId } from '../model/id.ts'
 import { type Draft, Message } from '../model/message.ts'
 import { ChannelLog } from './channel-log.ts'
 import { Expiries } from './expiries.ts'
@@ -113,7 +107,7 @@ export class MemoryStore implements Store, Sweepable {
     const now = this.#clock.now()
     const known = this.#keys.find(draft, now)
     if (known !== undefined) return { id: known, duplicate: true }
-    const id = this.#nextId(now)
+    const id = nextId(this.#head, this.#clock, now)
     // A full second has moved the clock on; else it is `now`, read once, that lies in the id's second.
     const time = Math.max(now, idSecond(id) * 1000)
     const log = this.#open(draft.channel)
@@ -189,19 +183,6 @@ export class MemoryStore implements Store, Sweepable {
 
   close(): void {
     this.#watcher = undefined
-  }
-
-  /** One more than the last id, in the second of the clock or, when that is behind, of the last id. */
-  #nextId(now: number): MessageId {
-    const second = Math.floor(now / 1000)
-    const lastSecond = idSecond(this.#head)
-    if (second > lastSecond) return makeId(second, 0)
-    const n = idIndex(this.#head) + 1
-    if (n < IDS_PER_SECOND) return makeId(lastSecond, n)
-    // The second is full (or is the one the store started in): the next one begins early, and the
-    // clock with it, so that no time told from here on lies before a message's.
-    this.#clock.advance((lastSecond + 1) * 1000)
-    return makeId(lastSecond + 1, 0)
   }
 
   #open(channel: ChannelName): ChannelLog {

@@ -1,6 +1,7 @@
 import type { Limits, StoreConfig } from '../config/types.ts'
 import type { Clock } from '../model/clock.ts'
 import { FileStore } from './file/file-store.ts'
+import { keptBy } from './limits.ts'
 import { MemoryStore } from './memory.ts'
 import { openRedisStore } from './redis/open.ts'
 import type { Store, Sweepable } from './store.ts'
@@ -18,20 +19,7 @@ export function openStore(
 ): Store {
   switch (config.type) {
     case 'memory':
-      return new MemoryStore(
-        {
-          minMessages: config.min_messages,
-          maxMessages: config.max_messages,
-          maxAge: config.message_timeout,
-          maxChannelBytes: config.max_channel_bytes,
-          maxTotalMessages: config.max_total_messages,
-          maxBytes: config.max_bytes,
-          maxChannels: config.max_channels,
-          keyWindow: limits.idempotencyWindow,
-          maxKeys: limits.idempotencyKeys,
-        },
-        clock,
-      )
+      return new MemoryStore(keptBy(config, limits), clock)
     case 'file':
       return new FileStore(
         config.path,
@@ -41,15 +29,7 @@ export function openStore(
           segmentBytes: config.segment_bytes,
           cacheBytes: config.cache_bytes,
           maxWaitingBytes: config.max_waiting_bytes,
-          minMessages: config.min_messages,
-          maxMessages: config.max_messages,
-          maxAge: config.message_timeout,
-          maxChannelBytes: config.max_channel_bytes,
-          maxTotalMessages: config.max_total_messages,
-          maxBytes: config.max_bytes,
-          maxChannels: config.max_channels,
-          keyWindow: limits.idempotencyWindow,
-          maxKeys: limits.idempotencyKeys,
+          ...keptBy(config, limits),
           report,
         },
         clock,

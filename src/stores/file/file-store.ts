@@ -1,7 +1,8 @@
+import { nextId } from '../next-id.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import { Clock } from '../../model/clock.ts'
 import { FanfareError } from '../../model/errors.ts'
-import { idIndex, idSecond, IDS_PER_SECOND, makeId, type MessageId } from '../../model/id.ts'
+import { idSecond, type MessageId } from '../../model/id.ts'
 import type { MaybePromise } from '../../model/maybe.ts'
 import { type Draft, Message } from '../../model/message.ts'
 import { fingerprint, KeyWindow, slotOf } from '../keys.ts'
@@ -214,7 +215,7 @@ export class FileStore implements Store, Sweepable {
     print: string | undefined,
   ): Promise<Appended> {
     this.#check()
-    const id = this.#nextId(now)
+    const id = nextId(this.#given, this.#clock, now)
     // A full second has moved the clock on; else it is `now`, read once, that lies in the id's second.
     return this.#add(draft, id, Math.max(now, idSecond(id) * 1000), slot, print)
   }
@@ -274,17 +275,5 @@ export class FileStore implements Store, Sweepable {
         'The disk is slower than what is published. Try again later.',
       )
     }
-  }
-
-  /** One more than the last id, in the second of the clock or, when that is behind, of the last id. */
-  #nextId(now: number): MessageId {
-    const second = Math.floor(now / 1000)
-    const lastSecond = idSecond(this.#given)
-    if (second > lastSecond) return makeId(second, 0)
-    const n = idIndex(this.#given) + 1
-    if (n < IDS_PER_SECOND) return makeId(lastSecond, n)
-    // The second is full: the next one begins early, and the clock with it.
-    this.#clock.advance((lastSecond + 1) * 1000)
-    return makeId(lastSecond + 1, 0)
   }
 }

@@ -1,5 +1,5 @@
 import { OVERHEAD } from './codec.ts'
-import type { RedisLimits } from './options.ts'
+import type { MemoryLimits } from '../memory.ts'
 
 /** Redis refuses nothing larger, and numbers of Lua are exact up to here. */
 const LARGEST = 2 ** 52
@@ -14,7 +14,7 @@ export const REMOVALS = 1_000
  * knows less, it has lost something, and every floor rises to there; ARGV[3] an id that the next ones are to
  * lie beyond.
  */
-export function commonLua(limits: RedisLimits, maxSkew: number | undefined): string {
+export function commonLua(limits: MemoryLimits, maxSkew: number | undefined): string {
   const bounds = [
     limits.minMessages,
     limits.maxMessages,

@@ -1,5 +1,6 @@
 import type { Limits, RedisStoreConfig } from '../../config/types.ts'
 import type { Clock } from '../../model/clock.ts'
+import { keptBy } from '../limits.ts'
 import { type RedisAddress, REDIS_DEFAULTS } from './options.ts'
 import { RedisStore } from './redis-store.ts'
 
@@ -31,17 +32,7 @@ export function openRedisStore(
       timeout: config.timeout,
       publishWait: config.publish_wait,
       maxWaitingBytes: config.max_waiting_bytes,
-      limits: {
-        minMessages: config.min_messages,
-        maxMessages: config.max_messages,
-        maxAge: config.message_timeout,
-        maxChannelBytes: config.max_channel_bytes,
-        maxTotalMessages: config.max_total_messages,
-        maxBytes: config.max_bytes,
-        maxChannels: config.max_channels,
-        keyWindow: limits.idempotencyWindow,
-        maxKeys: limits.idempotencyKeys,
-      },
+      limits: keptBy(config, limits),
       maxSkew: REDIS_DEFAULTS.maxSkew,
       report,
     },

@@ -1,3 +1,4 @@
+import { MEMORY_DEFAULTS, type MemoryLimits } from '../memory.ts'
 /** How a Redis server is reached. */
 export interface RedisAddress {
   readonly host: string
@@ -27,7 +28,7 @@ export interface RedisOptions {
   readonly publishWait: number
   /** Bytes of messages that may wait for Redis, those on their way included. */
   readonly maxWaitingBytes: number
-  readonly limits: RedisLimits
+  readonly limits: MemoryLimits
   /**
    * ms that a node's clock may be ahead of Redis's. Undefined: Redis's clock counts for nothing, which
    * tests need that set the clock.
@@ -35,19 +36,6 @@ export interface RedisOptions {
   readonly maxSkew: number | undefined
   /** Hears of lost and restored connections. */
   readonly report: (text: string) => void
-}
-
-/** How much is kept; as `MemoryLimits`. */
-export interface RedisLimits {
-  readonly minMessages: number
-  readonly maxMessages: number
-  readonly maxAge: number
-  readonly maxChannelBytes: number
-  readonly maxTotalMessages: number
-  readonly maxBytes: number
-  readonly maxChannels: number
-  readonly keyWindow: number
-  readonly maxKeys: number
 }
 
 export const REDIS_DEFAULTS: Omit<RedisOptions, 'report'> = {
@@ -63,16 +51,6 @@ export const REDIS_DEFAULTS: Omit<RedisOptions, 'report'> = {
   timeout: 5_000,
   publishWait: 0,
   maxWaitingBytes: 64 * 2 ** 20,
-  limits: {
-    minMessages: 0,
-    maxMessages: 100_000,
-    maxAge: 48 * 3600 * 1000,
-    maxChannelBytes: 64 * 2 ** 20,
-    maxTotalMessages: 1_000_000,
-    maxBytes: 256 * 2 ** 20,
-    maxChannels: 100_000,
-    keyWindow: 24 * 3600 * 1000,
-    maxKeys: 100_000,
-  },
+  limits: MEMORY_DEFAULTS,
   maxSkew: 60_000,
 }

@@ -3,7 +3,7 @@ import type { Link, Reply } from './link.ts'
 import { APPEND_LUA, REMOVE_LUA, STAT_LUA, SWEEP_LUA } from './lua-append.ts'
 import { commonLua } from './lua-common.ts'
 import { FLOORS_LUA, LIST_LUA, PICK_LUA, READ_LUA, SCAN_LUA } from './lua-read.ts'
-import type { RedisLimits } from './options.ts'
+import type { MemoryLimits } from '../memory.ts'
 
 export interface Script {
   readonly text: string
@@ -28,7 +28,7 @@ export class Scripts {
   readonly #scripts: Readonly<Record<ScriptName, Script>>
   readonly #key: string
 
-  constructor(base: string, limits: RedisLimits, maxSkew: number | undefined) {
+  constructor(base: string, limits: MemoryLimits, maxSkew: number | undefined) {
     const common = commonLua(limits, maxSkew)
     const scripts = Object.entries(BODIES).map(([name, body]) => [name, scriptOf(common + body)])
     this.#scripts = Object.fromEntries(scripts) as Record<ScriptName, Script>
