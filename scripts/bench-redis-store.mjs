@@ -48,6 +48,8 @@ const from = (path) => import(join(values.dist, 'src', path))
 const { RedisStore } = await from('stores/redis/redis-store.js')
 const { REDIS_DEFAULTS } = await from('stores/redis/options.js')
 
+/** ms that the other node has for what it has not heard yet. */
+const LONGEST_WAIT = 30_000
 const seconds = Number(values.seconds)
 const body = Buffer.alloc(Number(values.bytes), 'x')
 const channels = Number(values.channels)
@@ -73,7 +75,13 @@ async function main() {
     let heard = 0
     store.watch({ appended: () => heard++, removed: () => {} })
     // Redis may take a moment: the first attempt to connect may fail.
-    while ((await outcome(store.stat('a'))) instanceof Error) await tick()
+    const end = performance.now() + LONGEST_WAIT
+    for (;;) {
+      const answer = await outcome(store.stat('a'))
+      if (!(answer instanceof Error)) break
+      if (performance.now() > end) throw answer
+      await tick()
+    }
     await throughput(store, redis.pid, () => heard)
     // The other node is to begin in a second of its own, without what was published in this one.
     await new Promise((resolve) => setTimeout(resolve, 2_000))
@@ -138,6 +146,7 @@ async function latency(store, port) {
   child.send(sent)
   const { delays, deliveries, messages } = await message(child, 'done')
   child.kill()
+  if (delays.length < sent) throw new Error(`of ${sent} messages, ${delays.length} were heard`)
   delays.sort((a, b) => a - b)
   const at = (share) => `${delays[Math.floor((delays.length - 1) * share)].toFixed(2)} ms`
   console.log(`${rate}/s from one node to another: p50 ${at(0.5)}, p99 ${at(0.99)}, most ${at(1)}`)
@@ -167,19 +176,29 @@ async function listen(port) {
     },
     removed: () => {},
   })
+  // The parent ended: nobody would ever ask.
+  process.once('disconnect', () => process.exit(1))
   await store.stat('a')
   deliveries = 0
   messages = 0
   process.on('message', async (expected) => {
-    while (delays.length < expected) await tick()
+    const end = performance.now() + LONGEST_WAIT
+    while (delays.length < expected && performance.now() < end) await tick()
     process.send({ kind: 'done', delays, deliveries, messages })
   })
   process.send({ kind: 'ready' })
 }
 
+/** What the other node tells. @throws Error when it ends, or says nothing for long */
 function message(child, kind) {
-  return new Promise((resolve) => {
-    child.on('message', (told) => told.kind === kind && resolve(told))
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => child.kill(), 2 * LONGEST_WAIT)
+    child.once('exit', () => reject(new Error(`the other node ended before it was ${kind}`)))
+    child.on('message', (told) => {
+      if (told.kind !== kind) return
+      clearTimeout(late)
+      resolve(told)
+    })
   })
 }
 

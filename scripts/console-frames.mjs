@@ -25,6 +25,7 @@ const env = {
   ...process.env,
   FANFARE_PORT: String(ports.main),
   FANFARE_MANAGEMENT__PORT: String(ports.management),
+  FANFARE_STORE: '{ type: memory }',
 }
 for (const door of ['FEED', 'REDIS', 'SPARKLESHARE', 'FANOUT']) env[`FANFARE_${door}`] = 'false'
 const server = spawn(process.execPath, [main, 'serve'], {

@@ -1,8 +1,10 @@
 // node scripts/crash.mjs: publishes to a server that is killed with SIGKILL at random moments, starts it again,
-// and compares what was acknowledged with what is in its log. Ends with 1 when a message is missing that
-// may not be, or stands there twice. --help says more.
+// and compares what was acknowledged with what is in its log: and sessions that were registered and removed
+// meanwhile with its facts. Ends with 1 when something is missing that may not be, or a message stands there
+// twice. --help says more.
 import { spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createHash } from 'node:crypto'
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -36,6 +38,7 @@ if (!values['no-build']) {
   ensureBuilt()
 }
 const { messagesOf, viewLog } = await import('../dist/src/stores/file/tools.js')
+const { FileFacts } = await import('../dist/src/stores/file/file-facts.js')
 const { Selectors } = await import('../dist/src/model/selector.js')
 
 /** How long a server may run before it is killed, in ms. */
@@ -47,6 +50,7 @@ const random = seeded(Number(values.seed))
 const parent = mkdtempSync(join(tmpdir(), 'fanfare-crash-'))
 const folder = join(parent, 'log')
 const port = await freePort()
+const managementPort = await freePort()
 const config = join(parent, 'fanfare.yaml')
 // Small files, so that some are begun and closed all the time.
 writeFileSync(
@@ -59,13 +63,17 @@ feed: false
 redis: false
 sparkleshare: false
 fanout: false
-management: false
+management: { port: ${managementPort} }
 `,
 )
 
 /** Sequence numbers whose publish was answered. */
 const acknowledged = new Set()
 let next = 0
+/** Sessions that were registered, with their users; those of which the removal was answered are none. */
+const sessions = new Map()
+/** Sessions of which nobody knows: what was asked last was not answered. */
+const uncertain = new Set()
 let code = 1
 try {
   code = await run()
@@ -85,6 +93,7 @@ async function run() {
       while (alive) {
         const number = next++
         if (await publish(agent, number)) acknowledged.add(number)
+        if (alive) await changeSession(agent, number)
       }
     })
     await new Promise((resolve) => setTimeout(resolve, 20 + random() * LONGEST_LIFE))
@@ -108,7 +117,7 @@ async function run() {
   }
   console.log(
     `${acknowledged.size} acknowledged, ${stored} stored, ${lost} lost, none twice; ` +
-      `a torn tail was cut ${torn.length} times`,
+      `${sessions.size} sessions, none lost; a torn tail was cut ${torn.length} times`,
   )
   return 0
 }
@@ -132,8 +141,55 @@ async function compare() {
   let lost = 0
   for (const number of acknowledged) if (!seen.has(number)) lost++
   // A killed process loses nothing that the operating system had taken, whatever the durability.
-  const problem = lost > 0 ? `${lost} acknowledged messages are missing` : undefined
+  const problem = lost > 0 ? `${lost} acknowledged messages are missing` : compareSessions(findings)
   return { problem, lost, stored: seen.size, findings }
+}
+
+/** @returns what is wrong with the facts, if anything is */
+function compareSessions(findings) {
+  const copy = mkdtempSync(join(parent, 'facts-'))
+  if (existsSync(join(folder, 'facts'))) copyFileSync(join(folder, 'facts'), join(copy, 'facts'))
+  const facts = new FileFacts(copy, { report: (text) => findings.push(text) })
+  const damaged = findings.find((text) => text.includes('damaged'))
+  if (damaged) return damaged
+  for (const [session, user] of sessions) {
+    if (uncertain.has(session)) continue
+    const digest = createHash('sha256').update(session).digest('base64url')
+    const known = facts.get('session', digest, 'user')
+    if (known !== user)
+      return `session ${session} is ${known ?? 'nobody'}'s, not ${user ?? 'nobody'}'s`
+    const isListed = user === undefined || facts.list('sessions', user).has(digest)
+    if (!isListed) return `session ${session} is not in its user's list`
+  }
+  rmSync(copy, { recursive: true, force: true })
+  return undefined
+}
+
+/** Registers a session, and removes every third one again. */
+async function changeSession(agent, number) {
+  const session = `session-${number}`
+  const user = String(number % 5_000)
+  uncertain.add(session)
+  sessions.set(session, user)
+  if (!(await ask(agent, `/auth/add/${user}/${session}`))) return
+  if (number % 3 === 0) {
+    sessions.set(session, undefined)
+    if (!(await ask(agent, `/auth/remove/${user}/${session}`))) return
+  }
+  uncertain.delete(session)
+}
+
+/** @returns whether the management service answered that it did that */
+function ask(agent, path) {
+  return new Promise((resolve) => {
+    const get = request({ port: managementPort, agent, path }, (response) => {
+      response.resume()
+      response.once('end', () => resolve(response.statusCode === 200))
+      response.once('error', () => resolve(false))
+    })
+    get.once('error', () => setTimeout(resolve, 5, false))
+    get.end()
+  })
 }
 
 async function startServer() {

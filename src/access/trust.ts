@@ -24,10 +24,16 @@ const FORWARDING = [
  * judged by whom it speaks for, or not trusted at all.
  */
 export class Trust {
-  readonly #peers: PeerList
-  readonly #proxies: PeerList
+  #peers: PeerList
+  #proxies: PeerList
 
   constructor(trustedPeers: readonly string[], trustedProxies: readonly string[]) {
+    this.#peers = new PeerList(trustedPeers)
+    this.#proxies = new PeerList(trustedProxies)
+  }
+
+  /** Judges by these from now on, also what comes on connections that are open. */
+  update(trustedPeers: readonly string[], trustedProxies: readonly string[]): void {
     this.#peers = new PeerList(trustedPeers)
     this.#proxies = new PeerList(trustedProxies)
   }

@@ -8,6 +8,13 @@ export interface ServeFlags {
   readonly format?: Format
   readonly port?: string
   readonly address?: string
+  readonly node?: string
+  /** Names with commas between. */
+  readonly roles?: string
+  readonly spareFor?: string
+  readonly workers?: string
+  /** False: a changed configuration file is not read again by itself. */
+  readonly watch?: boolean
 }
 
 export interface PublishFlags {

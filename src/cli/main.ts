@@ -43,6 +43,11 @@ program
   .addOption(formatOption())
   .option('-p, --port <port>', 'main port, before what the configuration says; 0 = any free one')
   .option('-a, --address <address>', 'address to listen on, before what the configuration says')
+  .option('-n, --node <name>', 'be a node of a cluster, under this name; docs/cluster.md says more')
+  .option('--roles <names>', 'doors and services that this node carries, with commas; else all')
+  .option('--spare-for <names>', 'what it takes over from a node that is gone, with commas')
+  .option('-w, --workers <n>', 'so many processes behind the same ports; needs Redis stores')
+  .option('--no-watch', 'read the configuration again at SIGHUP only, not when its file changes')
   .addHelpText(
     'after',
     `

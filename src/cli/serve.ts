@@ -1,10 +1,27 @@
+import { resolve as absolute } from 'node:path'
 import pc from 'picocolors'
 import { isLoopback } from '../access/peers.ts'
-import { ConfigError, formatProblems, type Loaded, loadConfig } from '../config/index.ts'
-import { FanfareServer, StartError } from '../server/server.ts'
+import { type ConfigSource, loadNode } from '../cluster/configuration.ts'
+import { JoinError } from '../cluster/member.ts'
+import type { ClusterNode } from '../cluster/node.ts'
+import { type Started, startNode } from '../cluster/started.ts'
+import { managerOf } from '../cluster/view.ts'
+import {
+  endWorker,
+  formerWorker,
+  Supervisor,
+  tellSupervisor,
+  workerSlot,
+} from '../cluster/workers.ts'
+import { workersOf } from '../config/cluster.ts'
+import { watchesFile } from '../config/watch.ts'
+import { ConfigError, formatProblems } from '../config/index.ts'
+import type { ResolvedConfig } from '../config/types.ts'
+import { ROLES } from '../server/roles.ts'
+import { StartError } from '../server/server.ts'
 import { colors } from './config.ts'
+import { reloadAtChange, reloadAtHangup } from './reload.ts'
 import type { ServeFlags } from './flags.ts'
-import { configSchema } from '../server/schema.ts'
 import { version } from '../config/version.ts'
 
 /** How long stopping may take, in ms. */
@@ -15,44 +32,95 @@ const STOP_TIMEOUT = 5_000
  * @returns the exit code
  */
 export async function serve(flags: ServeFlags): Promise<number> {
-  let loaded: Loaded
-  try {
-    loaded = loadConfig(configSchema(), {
-      file: flags.config,
-      format: flags.format,
-      env: process.env,
-      flags: {
-        ...(flags.port === undefined ? {} : { port: flags.port }),
-        ...(flags.address === undefined ? {} : { address: flags.address }),
-      },
-    })
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    console.error(formatProblems(error.problems, { color: colors() }))
-    return 1
-  }
-  const { config, warnings } = loaded
-  if (warnings.length > 0) console.error(formatProblems(warnings, { color: colors() }))
+  const code = await run(flags)
+  endWorker(code)
+  return code
+}
 
-  let server: FanfareServer
+async function run(flags: ServeFlags): Promise<number> {
+  const source: ConfigSource = {
+    file: flags.config,
+    format: flags.format,
+    env: process.env,
+    flags: given(flags),
+  }
+  const worker = workerSlot()
+  let started: Started
+  let at: Pick<ResolvedConfig, 'address' | 'port'> | undefined
   try {
-    server = await FanfareServer.start(config, { onError: report })
+    const { config } = loadNode(source, '')
+    at = config
+    const count = workersOf(config)
+    const { file } = source
+    if (file !== undefined && worker === undefined && watchesFile(config))
+      await reloadAtChange(file)
+    if (count > 1 && worker === undefined) {
+      return await new Supervisor({ count, stopTimeout: STOP_TIMEOUT, report: say }).run()
+    }
+    const starting = startNode({
+      source,
+      worker,
+      former: formerWorker(),
+      report: say,
+      onError: report,
+    })
+    reloadAtHangup({
+      reload: async () => (await starting).reload(),
+      done: () => tellSupervisor({ fanfare: 'reloaded' }),
+    })
+    started = await starting
   } catch (error) {
-    console.error(`fanfare: ${whyNot(error, config.address, config.port)}`)
-    if (!(error instanceof StartError)) report(error)
+    if (error instanceof ConfigError) {
+      console.error(formatProblems(error.problems, { color: colors() }))
+      return 1
+    }
+    console.error(`fanfare: ${whyNot(error, at?.address ?? '', at?.port ?? 0)}`)
+    if (!(error instanceof StartError) && !(error instanceof JoinError)) report(error)
     return 1
   }
-  announce(server)
-  await told()
-  console.log('Stopping.')
+  tellSupervisor({ fanfare: 'ready', incarnation: started.server.incarnation })
+  const { warnings } = started.loaded
+  if (worker === undefined || worker === 1) {
+    if (warnings.length > 0) console.error(formatProblems(warnings, { color: colors() }))
+    announce(started)
+  }
+  const displaced = await Promise.race([told(), started.node?.displaced ?? never()])
+  if (displaced) console.error(`fanfare: ${displaced.message}`)
+  else if (worker === undefined) console.log('Stopping.')
   const stuck = setTimeout(() => process.exit(1), STOP_TIMEOUT).unref()
-  await server.stop()
+  await started.stop()
   clearTimeout(stuck)
-  return 0
+  return displaced ? 1 : 0
+}
+
+/** What the command line says, by the keys of the configuration. */
+function given({
+  port,
+  address,
+  node,
+  roles,
+  spareFor,
+  workers,
+  watch,
+}: ServeFlags): Record<string, unknown> {
+  const all: Record<string, unknown> = {
+    watch: watch === false ? false : undefined,
+    port,
+    address,
+    'cluster.node': node,
+    'cluster.roles': namesIn(roles),
+    'cluster.spare_for': namesIn(spareFor),
+    workers,
+  }
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
+}
+
+function namesIn(text: string | undefined): string[] | undefined {
+  return text?.split(/[\s,]+/).filter((name) => name !== '')
 }
 
 /** What listens where, and a line to try each. */
-function announce(server: FanfareServer): void {
+function announce({ server, node }: Started): void {
   const { config } = server
   console.log(`${pc.bold(`Fanfare ${version()}`)} listens on ${pc.cyan(server.url)}\n`)
   const rows = server.places.map(({ what, where, example = '' }) => ({
@@ -63,8 +131,12 @@ function announce(server: FanfareServer): void {
   for (const { where, example } of rows) {
     console.log(`  ${where.padEnd(width)}  ${example === '' ? '' : pc.dim(example)}`.trimEnd())
   }
-  const stores = Object.entries(config.stores).map(([name, { type }]) => `${name} (${type})`)
+  const stores = Object.entries(config.stores).map(([name, store]) => {
+    const where = store.type === 'file' ? `file, in ${absolute(store.path)}` : store.type
+    return `${name} (${where})`
+  })
   console.log(`\n  stores     ${stores.join(', ')}`)
+  if (node) console.log(aboutNode(node, workersOf(config)))
   console.log(`  publishing from ${config.trustedPeers.join(', ')} only`)
   const addresses = [server.address.address, ...server.places.map(({ address }) => address)]
   const open = addresses.filter((address) => address !== undefined && !isLoopback(address))
@@ -80,14 +152,46 @@ function report(error: unknown): void {
   console.error(error instanceof Error ? (error.stack ?? error.message) : error)
 }
 
+/** What happens in a cluster, for people. */
+function say(text: string): void {
+  console.error(text)
+}
+
+/** This node among the others. */
+function aboutNode({ settings, roles, view, isManager }: ClusterNode, workers: number): string {
+  const others = [...view.nodes.values()].filter(({ name, up }) => up && name !== settings.node)
+  const manager = isManager ? 'this node' : (managerOf(view)?.holder ?? 'none')
+  const all = ROLES.every((role) => roles.has(role))
+  const waiting = view.nodes.get(settings.node)?.spareFor ?? []
+  const rows = [
+    ['node', settings.node],
+    ['roles', all ? 'all' : [...roles].join(', ') || 'none'],
+    ['spare for', waiting.join(', ')],
+    ['other nodes', others.map(({ name }) => name).join(', ') || 'none'],
+    ['manager', manager],
+    ['workers', workers > 1 ? String(workers) : ''],
+  ]
+  return rows
+    .filter(([, value]) => value !== '')
+    .map(([what = '', value]) => `  ${what.padEnd(13)}${value}`)
+    .join('\n')
+}
+
 /** Waits for a signal to stop. */
-function told(): Promise<void> {
+function told(): Promise<undefined> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve())
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(signal, () => resolve(undefined))
+    }
   })
 }
 
+function never(): Promise<undefined> {
+  return new Promise(() => {})
+}
+
 function whyNot(thrown: unknown, mainAddress: string, mainPort: number): string {
+  if (thrown instanceof JoinError) return thrown.message
   const { cause, door } = thrown instanceof StartError ? thrown : { cause: thrown, door: undefined }
   const error = cause as NodeJS.ErrnoException & { address?: string; port?: number }
   const { address = mainAddress, port = door === undefined ? mainPort : undefined } = error

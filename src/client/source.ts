@@ -14,6 +14,8 @@ export interface Received {
   readonly type?: string
   readonly encoding?: 'base64'
   readonly attributes?: Readonly<Record<string, string>>
+  /** What to come back with, where that is not the id. */
+  readonly cursor?: string
 }
 
 /** Some messages between the two ids are not kept any more. */

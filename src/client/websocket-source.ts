@@ -65,7 +65,7 @@ export const websocketSource: Source = async function* (url, cursor, { since, la
       }
       const message = fromEnvelope(text)
       if (message) {
-        cursor.id = message.id
+        cursor.id = message.cursor ?? message.id
         yield message
         continue
       }

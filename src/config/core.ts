@@ -1,6 +1,7 @@
 /** The keys that belong to no door, with their defaults and the reasons for them. */
 import { type Static, Type } from 'typebox'
 import { Bytes, Duration, LONGEST_TIMER, Peers } from './kinds.ts'
+import { redisMistakes } from './redis-mistakes.ts'
 import type { ConfigFragment } from './schema.ts'
 
 const timer = { most: LONGEST_TIMER }
@@ -14,7 +15,9 @@ export const limitsSchema = Type.Object(
       least: 1,
     }),
     maxHeaderBytes: Bytes({
-      description: 'The largest request head: request line and header fields together.',
+      description:
+        'The largest request head: request line and header fields together. Another value holds after ' +
+        'the next start.',
       default: '16KiB',
       least: '1KiB',
     }),
@@ -224,7 +227,46 @@ export const redisStoreOptions = {
   password: Type.Optional(
     Type.String({ description: 'The password to log in with.', writeOnly: true }),
   ),
-  tls: Type.Boolean({ description: 'Whether to speak TLS.', default: false }),
+  tls: Type.Union(
+    [
+      Type.Boolean(),
+      Type.Object(
+        {
+          ca: Type.Optional(
+            Type.String({
+              description:
+                'File (PEM) of the authorities that may have signed the certificate of Redis, in ' +
+                'place of those that Node.js knows.',
+              minLength: 1,
+            }),
+          ),
+          cert: Type.Optional(
+            Type.String({
+              description: 'File (PEM) of the certificate to show, where Redis asks for one.',
+              minLength: 1,
+            }),
+          ),
+          key: Type.Optional(
+            Type.String({ description: 'File (PEM) of the key of `cert`.', minLength: 1 }),
+          ),
+          servername: Type.Optional(
+            Type.String({
+              description: 'The name in the certificate of Redis, where that is not the host.',
+              minLength: 1,
+            }),
+          ),
+        },
+        { additionalProperties: false },
+      ),
+    ],
+    {
+      description:
+        'Whether to speak TLS, and with which files. It holds for Sentinels and all nodes of a ' +
+        'cluster, too.',
+      default: false,
+      examples: [{ ca: '/etc/fanfare/redis-ca.pem', servername: 'redis.example' }],
+    },
+  ),
   sentinels: Type.Array(Type.String({ pattern: '^.+:\\d{1,5}$' }), {
     description:
       'Sentinels to ask where the master is, in place of host and port, each as `host:port`; the first that answers is believed.',
@@ -239,6 +281,20 @@ export const redisStoreOptions = {
   sentinel_password: Type.Optional(
     Type.String({ description: 'The password to log in to the Sentinels with.', writeOnly: true }),
   ),
+  cluster: Type.Array(Type.String({ pattern: '^.+:\\d{1,5}$' }), {
+    description:
+      'Nodes of a Redis Cluster to ask where the others are, in place of host and port, each as `host:port`.',
+    default: [],
+    examples: [['redis1:6379', 'redis2:6379', 'redis3:6379']],
+  }),
+  partitions: Type.Integer({
+    description:
+      'In how many parts a Redis Cluster keeps the store. Channels of the same first level lie in one. ' +
+      'Once there is something in it, the number stays.',
+    default: 16,
+    minimum: 1,
+    maximum: 1024,
+  }),
   timeout: Duration({
     description:
       'How long Redis may leave a question unanswered before its connection counts as lost.',
@@ -301,4 +357,5 @@ export const core: ConfigFragment = {
     limits: limitsSchema,
   },
   storeTypes: { memory: memoryStoreOptions, file: fileStoreOptions, redis: redisStoreOptions },
+  mistakes: redisMistakes,
 }

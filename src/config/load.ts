@@ -3,6 +3,7 @@ import { check, defaultOf, type Findings, unknownKey } from './check.ts'
 import { describeNode } from './describe.ts'
 import { parseGitpubsub } from './gitpubsub.ts'
 import { parseJson } from './json.ts'
+import { applyLayers, type Layer } from './layers.ts'
 import { resolveLocations } from './locations.ts'
 import { ConfigError, inReadingOrder, type Problem, problemAt } from './problems.ts'
 import { reachability, shadowed } from './reachable.ts'
@@ -25,6 +26,8 @@ export interface LoadOptions {
   text?: string | undefined
   /** By the file's name unless given: `.json` is JSON, `.cfg` GitPubSub's, all else YAML. */
   format?: Format | undefined
+  /** What is laid over the file, the last on top. */
+  over?: readonly Layer[] | undefined
   /** The environment, usually `process.env`; it goes before the file. */
   env: Readonly<Record<string, string | undefined>>
   /** Values by key path (`port`, `limits.heartbeat`) from the command line; they go before all. */
@@ -44,6 +47,7 @@ export interface Loaded {
 export function loadConfig(schema: ConfigSchema, options: LoadOptions): Loaded {
   const findings: Findings = { problems: [], storeUses: [] }
   let root = readRoot(options, findings.problems)
+  root = applyLayers(root, options.over ?? [], findings.problems)
   root = applyEnvironment(schema, root, options.env, findings.problems)
   root = applyFlags(schema, root, options.flags ?? {}, findings.problems)
   const config = resolve(schema, root, findings)
@@ -127,7 +131,7 @@ function resolve(schema: ConfigSchema, root: MapNode, findings: Findings): Resol
     ResolvedConfig,
     'address' | 'port' | 'trustedPeers' | 'trustedProxies' | 'limits'
   >
-  return {
+  const config: ResolvedConfig = {
     address: core.address,
     port: core.port,
     stores: stores as ResolvedConfig['stores'],
@@ -137,6 +141,12 @@ function resolve(schema: ConfigSchema, root: MapNode, findings: Findings): Resol
     limits: core.limits,
     doors,
   }
+  if (!findings.problems.some(({ severity }) => severity === 'error')) {
+    for (const { key, path, message } of schema.mistakes(config)) {
+      findings.problems.push(problemAt(at(key), path, message))
+    }
+  }
+  return config
 }
 
 function reportUnknown(schema: ConfigSchema, root: MapNode, problems: Problem[]): void {

@@ -74,7 +74,9 @@ value is read as YAML, so that \`FANFARE_TRUSTED_PEERS='[10.0.0.0/8, 127.0.0.1]'
 Durations are seconds as a number, or text such as \`90s\`, \`15m\`, \`48h\`, \`7d\`. Sizes are bytes as a number, or
 text such as \`64KiB\` and \`8MiB\` (k is 1024).`
 
-const STORES = `One store (a map with a \`type\`), which is then named \`default\`; or several by name:
+const STORES = `One store (a map with a \`type\`), which is then named \`default\`; or several by name. Without
+this key it is \`{ type: file }\`, in the folder \`fanfare-data\` of the working directory; \`{ type: memory }\` forgets
+everything with the process.
 
     store:
       default: { type: memory }

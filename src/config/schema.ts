@@ -3,6 +3,7 @@ import { core } from './core.ts'
 import { defaultOf } from './check.ts'
 import { locationsShape, storeShape } from './json-schema.ts'
 import { type Shape, shapeOf } from './shape.ts'
+import type { ResolvedConfig } from './types.ts'
 
 /** What one part (a door, a store, the core) adds to the configuration. */
 export interface ConfigFragment {
@@ -16,6 +17,17 @@ export interface ConfigFragment {
   defaultLocations?: readonly DefaultLocation[]
   /** Paths of the main port that are served when no location takes them, given the doors' values. */
   fixedPaths?: (doors: Readonly<Record<string, unknown>>) => readonly string[]
+  /** What no key alone gets wrong: asked once everything else is right. */
+  mistakes?: (config: ResolvedConfig) => readonly Mistake[]
+}
+
+/** Something that does not fit together. */
+export interface Mistake {
+  /** The top-level key that is pointed at. */
+  readonly key: string
+  /** The path that it is told about. */
+  readonly path: string
+  readonly message: string
 }
 
 export interface DefaultLocation {
@@ -37,10 +49,15 @@ export interface ConfigSchema {
   readonly defaultStore: Readonly<Record<string, unknown>>
   /** What is served when no location takes it, given the doors' values. */
   fixedPaths(doors: Readonly<Record<string, unknown>>): string[]
+  /** What of a configuration does not fit together. */
+  mistakes(config: ResolvedConfig): Mistake[]
 }
 
-/** The store that runs when the configuration names none. */
-const DEFAULT_STORE = { type: 'memory' }
+/**
+ * The store that runs when the configuration names none, whether there is a file or not: what was acknowledged
+ * is there after a restart, unless somebody has decided otherwise.
+ */
+const DEFAULT_STORE = { type: 'file' }
 
 /** Keys of every location, whatever its type. */
 const LOCATION_KEYS = ['type', 'store', 'prefix', 'url']
@@ -76,6 +93,7 @@ export function composeSchema(fragments: readonly ConfigFragment[]): ConfigSchem
     fixedPaths: (values) => [
       ...new Set(fragments.flatMap(({ fixedPaths }) => fixedPaths?.(values) ?? [])),
     ],
+    mistakes: (config) => [core, ...fragments].flatMap(({ mistakes }) => mistakes?.(config) ?? []),
   }
 }
 

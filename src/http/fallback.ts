@@ -83,6 +83,14 @@ export class Fallback {
     server.emit('listening')
   }
 
+  /** The host's limits have changed. The size of a head is what it was: node:http cannot change it. */
+  update(): void {
+    const { headersTimeout, keepAliveTimeout, requestTimeout } = this.#host.limits
+    this.#server.headersTimeout = Math.min(headersTimeout, requestTimeout)
+    this.#server.requestTimeout = requestTimeout
+    this.#server.keepAliveTimeout = keepAliveTimeout
+  }
+
   takeOver(socket: Socket, unread: Buffer): void {
     socket.pause()
     socket.unshift(unread)

@@ -1,11 +1,11 @@
 import { ALL, NOW, type Since } from '../hub/contract.ts'
 import type { Hub } from '../hub/hub.ts'
 import { percentDecode } from '../model/channel.ts'
+import { parseCursor } from '../model/cursor.ts'
 import { FanfareError } from '../model/errors.ts'
-import { BEFORE_ALL, before, idBeforeTime, parseId } from '../model/id.ts'
+import { idBeforeTime } from '../model/id.ts'
 import type { MaybePromise } from '../model/maybe.ts'
 import { Selectors } from '../model/selector.ts'
-import type { Page } from '../stores/store.ts'
 import { parseQuery } from './query.ts'
 
 /** What a request to an endless stream asks for. */
@@ -25,6 +25,7 @@ const MAX_LAST = 1_000
  * query; `since=` or, before it, the id of the last event seen; `last=`.
  * @param id the path's part, as sent; may be '' when the query names channels
  * @param maxChannels channels in one connection
+ * @param partitions of the store that is followed
  * @throws FanfareError saying which part is wrong
  */
 export function readWanted(
@@ -32,6 +33,7 @@ export function readWanted(
   query: string,
   lastEventId: string | undefined,
   maxChannels: number,
+  partitions: number,
 ): Wanted {
   const parameters = parseQuery(query)
   if (!parameters)
@@ -60,20 +62,22 @@ export function readWanted(
   }
   return {
     selectors: new Selectors(channels, prefixes),
-    since: readSince(lastEventId || parameters.get('since')?.at(-1)),
+    since: readSince(lastEventId || parameters.get('since')?.at(-1), partitions),
     last: readLast(parameters.get('last')?.at(-1)),
     query: parameters,
   }
 }
 
 /**
- * A cursor as clients write it: an id, a unix time in seconds (fractions allowed), or `all`.
+ * A cursor as clients write it: one that they were given, a unix time in seconds (fractions allowed), or
+ * `all`.
+ * @param partitions of the store that it is for
  * @throws FanfareError `bad_cursor`
  */
-export function readSince(text: string | undefined): Since {
+export function readSince(text: string | undefined, partitions: number): Since {
   if (text === undefined || text === '') return NOW
   if (text === 'all') return ALL
-  const after = parseId(text)
+  const after = parseCursor(text, partitions)
   if (after !== undefined) return { kind: 'id', after }
   if (/^\d{1,10}(?:\.\d{1,9})?$/.test(text)) {
     return { kind: 'time', after: idBeforeTime(Number(text)) }
@@ -96,11 +100,5 @@ function readLast(text: string | undefined): number {
 export function startOf(hub: Hub, wanted: Wanted): MaybePromise<Since> {
   const { last, since, selectors } = wanted
   if (last === 0 || since.kind !== 'now') return since
-  const page = hub.read({ selectors, after: BEFORE_ALL, limit: last, newest: true })
-  return page instanceof Promise ? page.then(beforeFirst) : beforeFirst(page)
-}
-
-function beforeFirst(page: Page): Since {
-  const first = page.messages[0]
-  return first ? { kind: 'all', after: before(first.id) } : NOW
+  return hub.beforeNewest(selectors, last)
 }

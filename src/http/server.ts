@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
 import { asFanfareError } from '../model/errors.ts'
-import { listenOn, portOf } from '../net/listener.ts'
+import { TcpListener } from '../net/listener.ts'
 import { Wheel } from '../net/wheel.ts'
 import type { Exchange, Upgrade } from './exchange.ts'
 import { Fallback } from './fallback.ts'
@@ -13,7 +13,16 @@ import type { NodeConnection } from './node-connection.ts'
 import { NodeRequest } from './node-exchange.ts'
 import { errorReply } from './reply.ts'
 
+/** A port that is listened on already, and not yet in place of the former one. */
+export interface Move {
+  readonly address: AddressInfo
+  /** Gives up the former port; the connections that came by it go on. */
+  commit(): void
+  undo(): Promise<void>
+}
+
 export interface HttpServerOptions {
+  /** Read at each request; see `update` for the rest. */
   readonly limits: HttpLimits
   /** Open connections at most; further ones are closed at once. */
   readonly maxConnections: number
@@ -40,10 +49,12 @@ export class HttpServer {
   readonly wheel: Wheel
   readonly limits: HttpLimits
   readonly #options: HttpServerOptions
-  readonly #listener: Server
   readonly #fallback: Fallback
   readonly #sockets: WebSocketServer
-  readonly #open = new Set<Socket>()
+  #listener: TcpListener
+  #most: number
+  /** Listeners of ports that were given up, whose connections go on. */
+  readonly #drained = new Set<TcpListener>()
 
   constructor(options: HttpServerOptions) {
     const { limits } = options
@@ -54,7 +65,7 @@ export class HttpServer {
       noServer: true,
       clientTracking: false,
       perMessageDeflate: false,
-      maxPayload: 2 * limits.maxBodyBytes + FRAME_OVERHEAD,
+      maxPayload: frameBytes(limits),
     })
     this.#fallback = new Fallback({
       limits,
@@ -63,32 +74,83 @@ export class HttpServer {
       mountAt: (path) => options.mountAt?.(path),
       upgrade: (request, head, connection) => this.#upgrade(request, head, connection),
     })
-    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(socket),
-    )
-    this.#listener.maxConnections = options.maxConnections
+    this.#most = options.maxConnections
+    this.#listener = this.#newListener()
   }
 
-  /** @returns the address it listens on, once it does */
-  async listen(port: number, address: string): Promise<AddressInfo> {
-    await listenOn(this.#listener, portOf(port, address), (error) => this.#options.onError(error))
+  #newListener(): TcpListener {
+    return new TcpListener(
+      (socket) => this.#accept(socket),
+      (error) => this.#options.onError(error),
+      { most: this.#most, allowHalfOpen: true, keepAlive: 0 },
+    )
+  }
+
+  /**
+   * @param former hands its port over when it is drained, if it is the same
+   * @returns the address it listens on, once it does
+   */
+  async listen(port: number, address: string, former?: TcpListener): Promise<AddressInfo> {
+    const bound = await this.#listener.listen({ port, address }, former)
     this.wheel.start()
-    return this.#listener.address() as AddressInfo
+    return bound as AddressInfo
+  }
+
+  /** What it listens with now. */
+  get listener(): TcpListener {
+    return this.#listener
+  }
+
+  /**
+   * Listens at another port as well.
+   * @throws Error as node:net gives it; nothing has changed then
+   */
+  async move(port: number, address: string): Promise<Move> {
+    const listener = this.#newListener()
+    const bound = (await listener.listen({ port, address })) as AddressInfo
+    return {
+      address: bound,
+      commit: () => {
+        const former = this.#listener
+        this.#listener = listener
+        this.#drained.add(former)
+        former.drain().then(
+          () => this.#drained.delete(former),
+          (error: unknown) => this.#options.onError(error),
+        )
+      },
+      undo: () => listener.close(),
+    }
+  }
+
+  /** Has `limits` been changed, what was made of them is made again; it holds for open connections, too. */
+  update(maxConnections: number): void {
+    this.#most = maxConnections
+    this.#listener.most = maxConnections
+    this.#sockets.options.maxPayload = frameBytes(this.limits)
+    this.#fallback.update()
+    this.wheel.interval = lookInterval(this.limits)
+  }
+
+  /**
+   * Takes no more connections; those it has go on.
+   * @returns once the last has closed, and nothing is left open
+   */
+  async drain(): Promise<void> {
+    await Promise.all([this.#listener, ...this.#drained].map((listener) => listener.drain()))
+    this.wheel.stop()
+    this.#fallback.close()
   }
 
   /** Stops listening and closes every connection. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      this.#listener.close(() => resolve())
-    })
     this.wheel.stop()
     this.#fallback.close()
-    for (const socket of this.#open) socket.destroy()
-    await closed
+    await Promise.all([this.#listener, ...this.#drained].map((listener) => listener.close()))
   }
 
   get connections(): number {
-    return this.#open.size
+    return [this.#listener, ...this.#drained].reduce((sum, { size }) => sum + size, 0)
   }
 
   handle(exchange: Exchange): void {
@@ -114,8 +176,6 @@ export class HttpServer {
   }
 
   #accept(socket: Socket): void {
-    this.#open.add(socket)
-    socket.on('close', () => this.#open.delete(socket))
     if (this.#options.lean === false) this.#fallback.takeOver(socket, Buffer.alloc(0))
     else LeanConnection.serve(this, socket)
   }
@@ -145,6 +205,11 @@ export class HttpServer {
       else connection.end(errorReply(upgrade, error, true))
     }
   }
+}
+
+/** What the `ws` package takes in one frame. */
+function frameBytes({ maxBodyBytes }: HttpLimits): number {
+  return 2 * maxBodyBytes + FRAME_OVERHEAD
 }
 
 function lookInterval({ headersTimeout, requestTimeout, ...limits }: HttpLimits): number {

@@ -18,6 +18,27 @@ export interface StreamOptions {
   readonly idleTimeout: number
   /** Where it is counted as a connection; without it, it counts elsewhere. */
   readonly traffic?: Traffic
+  /** The last bytes for clients that are to go elsewhere. */
+  readonly farewell?: Buffer
+}
+
+/**
+ * Options whose limits are those of the moment, for streams that are open, too.
+ * @param limits in ms; without a heartbeat (0) none is written
+ */
+export function streamOptions(
+  limits: Readonly<{ idleTimeout: number; heartbeat: number }>,
+  { heartbeat, ...fixed }: Omit<StreamOptions, 'idleTimeout'>,
+): StreamOptions {
+  return {
+    ...fixed,
+    get heartbeat() {
+      return limits.heartbeat > 0 ? heartbeat : undefined
+    },
+    get idleTimeout() {
+      return limits.idleTimeout
+    },
+  }
 }
 
 const owner = Symbol('stream')
@@ -82,6 +103,15 @@ export class StreamConnection implements Sink, WheelItem {
   end(last?: Buffer): void {
     if (last) this.#socket.end(last)
     else this.#socket.end()
+  }
+
+  get traffic(): Traffic | undefined {
+    return this.#options.traffic
+  }
+
+  /** Ends it so that its client comes back, elsewhere if it can. */
+  leave(): void {
+    this.end(this.#options.farewell)
   }
 
   tick(now: number): void {

@@ -4,7 +4,7 @@ import { attempt } from '../model/maybe.ts'
 import type { Page, Store } from '../stores/store.ts'
 import type { Audience } from './audience.ts'
 import type { EndReason, Gap } from './contract.ts'
-import { ADOPT_FLOOR, type Backfill, type Cursor, type Follower, isUnheard } from './follower.ts'
+import { ADOPT_FLOOR, type Backfill, type Follower, isUnheard, type Start } from './follower.ts'
 
 /** Messages in one slice, beside the bound in bytes. */
 const SLICE_MESSAGES = 512
@@ -252,7 +252,7 @@ function fail(error: unknown): never {
 }
 
 /** The gap that a page shows, if it shows one that was not told yet. */
-function gapOf(cursor: Cursor, page: Page): Gap | undefined {
+function gapOf(cursor: Start, page: Page): Gap | undefined {
   if (cursor.foreign !== undefined) return { from: cursor.foreign, to: page.floor }
   if (cursor.told === ADOPT_FLOOR) {
     // Of several channels, one may yet drop what lies below another's floor.

@@ -1,3 +1,4 @@
+import { ALL_KEPT, type Cursor } from '../model/cursor.ts'
 import { BEFORE_ALL, type MessageId } from '../model/id.ts'
 import type { Selectors } from '../model/selector.ts'
 import type { Audience } from './audience.ts'
@@ -14,8 +15,8 @@ export type State = 'live' | 'fresh' | 'behind' | 'done'
 /** Told floors start here for whoever asked for all that is kept: its first page shows no gap. */
 export const ADOPT_FLOOR = -1 as MessageId
 
-/** A stretch of the log that is being read to a follower. */
-export interface Cursor {
+/** Where a stretch of the log begins that is being read to a follower. */
+export interface Start {
   /** Everything up to here was given. */
   cursor: MessageId
   /** The highest floor that this follower was told of. */
@@ -28,12 +29,12 @@ export interface Cursor {
  * A stretch that is read before the follower's own cursor goes on, so that what was added and what
  * was followed before stand in one place: of the two, whichever stood further back.
  */
-export interface Backfill extends Cursor {
+export interface Backfill extends Start {
   readonly selectors: Selectors
   readonly upTo: MessageId
   /** What was added; nobody waits for `caughtUp` once all of that was dropped again. */
   readonly added: Selectors
-  readonly caughtUp: (position: MessageId) => void
+  readonly caughtUp: (position: Cursor) => void
 }
 
 /** Whether it begins at an id that was not announced: the store has yet to say if it is real. */
@@ -56,25 +57,32 @@ function joined(backfills: readonly Backfill[]): Backfill[] {
   return list
 }
 
-function startOf({ cursor, told, foreign }: Cursor): Cursor {
+function startOf({ cursor, told, foreign }: Start): Start {
   return { cursor, told, foreign }
+}
+
+/** A cursor that leads to the same start: the same gap is told, and none where none was owed. */
+export function beginOf({ cursor, told, foreign }: Start): MessageId {
+  if (foreign !== undefined) return foreign
+  return told === ADOPT_FLOOR && cursor === BEFORE_ALL ? ALL_KEPT : cursor
 }
 
 /** What a follower asks of the hub. */
 export interface FollowerHost {
+  readonly head: MessageId
   unfollow(follower: Follower): void
   widen(
     follower: Follower,
     selectors: Selectors,
     since: Since,
-    caughtUp: (position: MessageId) => void,
+    caughtUp: (position: Cursor) => void,
   ): void
   narrow(follower: Follower, selectors: Selectors): void
 }
 
 /** One subscription. Small: there is one for every connection. */
-export class Follower implements Cursor, Subscription {
-  readonly sink: Sink
+export class Follower implements Start, Subscription {
+  sink: Sink
   readonly #host: FollowerHost
   audience: Audience
   state: State = 'behind'
@@ -105,14 +113,35 @@ export class Follower implements Cursor, Subscription {
   }
 
   get position(): MessageId {
-    return this.audience.positionOf(this)
+    // What was followed before stands further back than what was added to it.
+    const owed = this.backfills?.find(
+      ({ selectors, added }) => selectors.size > 0 && selectors.key !== added.key,
+    )
+    return owed ? owed.cursor : this.audience.positionOf(this)
+  }
+
+  get isCurrent(): boolean {
+    return !this.backfills?.length && this.position >= this.#host.head
+  }
+
+  /**
+   * Where to begin again with all but what was added and has not caught up: as `position`, though it may be
+   * an id that the store has yet to judge, or ALL_KEPT.
+   * @param isAdded whether a stretch is of what was added
+   */
+  resumesAt(isAdded: (backfill: Backfill) => boolean): MessageId {
+    // Its gap goes with a message that has yet to come.
+    if (this.gap) return this.gap.from
+    const owed = this.backfills?.find((one) => one.selectors.size > 0 && !isAdded(one))
+    if (owed) return beginOf(owed)
+    return this.told === ADOPT_FLOOR ? beginOf(this) : this.position
   }
 
   /**
    * Brings what is added, from its own start, and what was followed before to one cursor.
    * @param head the newest id announced: of what lies beyond, the store has to be asked first
    */
-  owe(added: Selectors, start: Cursor, head: MessageId, caughtUp: Backfill['caughtUp']): void {
+  owe(added: Selectors, start: Start, head: MessageId, caughtUp: Backfill['caughtUp']): void {
     this.backfills ??= []
     const { cursor } = this
     if (start.cursor <= cursor || start.cursor > head) {
@@ -148,7 +177,7 @@ export class Follower implements Cursor, Subscription {
     this.#host.unfollow(this)
   }
 
-  add(selectors: Selectors, since: Since, caughtUp: (position: MessageId) => void): void {
+  add(selectors: Selectors, since: Since, caughtUp: (position: Cursor) => void): void {
     this.#host.widen(this, selectors, since, caughtUp)
   }
 

@@ -9,8 +9,9 @@ import { rawMember } from './raw-json.ts'
  * A message as one line of JSON, as WebSocket and the JSON form of SSE show it:
  * `{"id","channel","time","type","body"}`, then `data` where it was published beside the body,
  * `attributes` where there are any, and `"encoding":"base64"` where the body is not UTF-8 text.
+ * @param cursor what to come back with, where that is not the id
  */
-export function envelopeOf(message: Message): string {
+export function envelopeOf(message: Message, cursor?: string): string {
   const { contentType, body, ownData, attributes } = message
   const text = isUtf8(body)
   let json = `{"id":"${formatId(message.id)}","channel":${quote(bytesToText(message.channel))}`
@@ -20,6 +21,7 @@ export function envelopeOf(message: Message): string {
   if (!text) json += ',"encoding":"base64"'
   if (ownData !== undefined) json += `,"data":${oneLine(ownData)}`
   if (attributes) json += `,"attributes":${JSON.stringify(attributes)}`
+  if (cursor !== undefined) json += `,"cursor":"${cursor}"`
   return `${json}}`
 }
 

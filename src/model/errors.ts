@@ -65,15 +65,25 @@ export const ERRORS = {
     message: 'An argument is missing, or is not what the method takes.',
     help: 'GET /api lists what each method takes.',
   },
+  bad_config: {
+    status: 400,
+    message: 'The configuration cannot be used.',
+    help: 'Put right what is listed, and try again; nothing has changed.',
+  },
   unknown_node: {
     status: 404,
     message: 'There is no such node.',
     help: 'All nodes are listed by manager/status.',
   },
-  not_clustered: {
+  not_manager: {
     status: 409,
-    message: 'This node stands alone: there is nobody to share a configuration with.',
-    help: 'Change the configuration file and start the server again.',
+    message: 'This node is not the manager.',
+    help: 'Ask again: any node passes it on to the one that is.',
+  },
+  not_here: {
+    status: 421,
+    message: 'This node does not carry that service.',
+    help: 'Ask a node that does: manager/status lists what each carries.',
   },
   method_not_allowed: { status: 405, message: 'This location does not take that method.' },
   request_timeout: { status: 408, message: 'The request did not arrive in time.' },

@@ -29,3 +29,17 @@ export function attempt<T>(
   }
   settle(value, ok, fail)
 }
+
+/** What comes of a value: now when it is there. */
+export function chain<T, U>(
+  value: MaybePromise<T>,
+  then: (value: T) => MaybePromise<U>,
+): MaybePromise<U> {
+  return value instanceof Promise ? value.then(then) : then(value)
+}
+
+/** All of them, in order. */
+export function all<T>(values: readonly MaybePromise<T>[]): MaybePromise<readonly T[]> {
+  if (!values.some((value) => value instanceof Promise)) return values as readonly T[]
+  return Promise.all(values)
+}

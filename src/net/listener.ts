@@ -9,53 +9,182 @@ import {
 /** After how long without a byte the kernel asks whether the client is still there, in ms. */
 const KEEP_ALIVE = 60_000
 
-/** A TCP port, and all connections that were made to it. */
+export interface ListenerOptions {
+  /** Connections at once; more are closed without a word. */
+  readonly most?: number
+  /** Whether a client that has said all it had to say still gets its answers. */
+  readonly allowHalfOpen?: boolean
+  /** After how long without a byte the kernel asks whether the client is there, in ms; 0 = never. */
+  readonly keepAlive?: number
+}
+
+/** Where to listen: a port of an address ('' = all interfaces; 0 = any free one), or a UNIX socket. */
+export type Where = { readonly port: number; readonly address: string } | { readonly path: string }
+
+/** @param address for a door that has none of its own */
+export function whereOf(
+  door: { readonly port: number; readonly address?: string | undefined },
+  address: string,
+): Where {
+  return { port: door.port, address: door.address ?? address }
+}
+
+/** What is listened with; whose its connections are may change. */
+interface Handle {
+  readonly server: Server
+  owner: TcpListener
+}
+
+/** A TCP port or a UNIX socket, and all connections that were made to it. */
 export class TcpListener {
-  readonly #server: Server
-  readonly #open = new Set<Socket>()
+  readonly #accept: (socket: Socket) => void
   readonly #onError: (error: unknown) => void
+  readonly #options: ListenerOptions
+  readonly #open = new Set<Socket>()
+  #most: number
+  #where: Where | undefined
+  #handle: Handle | undefined
+  /** Who takes over when this one is drained, and whom this one will take over. */
+  #next: TcpListener | undefined
+  #former: TcpListener | undefined
+  #whenEmpty: (() => void)[] = []
 
   /**
    * @param accept gets each connection; every write on it goes out at once
    * @param onError hears of connections that could not be accepted
-   * @param most connections at once; more are closed without a word
    */
   constructor(
     accept: (socket: Socket) => void,
     onError: (error: unknown) => void,
-    most = Number.POSITIVE_INFINITY,
+    options: ListenerOptions = {},
   ) {
+    this.#accept = accept
     this.#onError = onError
-    const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE }
-    this.#server = createServer(options, (socket) => {
-      this.#open.add(socket)
-      socket.on('close', () => this.#open.delete(socket))
-      // The close that follows is what counts.
-      socket.on('error', () => {})
-      accept(socket)
-    })
-    if (Number.isFinite(most)) this.#server.maxConnections = most
+    this.#options = options
+    this.#most = options.most ?? Number.POSITIVE_INFINITY
   }
 
   /**
-   * @param port 0 = any free one
-   * @param address '' = all interfaces
+   * @param former listens in the place of this one until it is drained: if it does so at the same place,
+   * its port is handed over at that moment, without a connection being refused
+   * @returns the address; undefined for a UNIX socket
    * @throws Error as node:net gives it
    */
-  async listen(port: number, address: string): Promise<AddressInfo> {
-    await listenOn(this.#server, portOf(port, address), this.#onError)
-    return this.#server.address() as AddressInfo
+  async listen(where: Where, former?: TcpListener): Promise<AddressInfo | undefined> {
+    this.#where = where
+    if (former?.isAt(where)) {
+      former.#next = this
+      this.#former = former
+      return former.address
+    }
+    const { allowHalfOpen = false, keepAlive = KEEP_ALIVE } = this.#options
+    const options = {
+      allowHalfOpen,
+      noDelay: true,
+      ...(keepAlive > 0 ? { keepAlive: true, keepAliveInitialDelay: keepAlive } : {}),
+    }
+    const server = createServer(options, (socket) => made.owner.#accepted(socket))
+    const made: Handle = { server, owner: this }
+    const place = 'path' in where ? { path: where.path } : portOf(where.port, where.address)
+    await listenOn(server, place, (error) => made.owner.#onError(error))
+    this.#handle = made
+    this.#bound()
+    return addressOf(server)
+  }
+
+  /** Whether it listens there: as it was asked to, so that any free port is the same as any other. */
+  isAt(where: Where): boolean {
+    const own = this.#where
+    if (!own || !this.#handle) return false
+    if ('path' in own || 'path' in where) {
+      return 'path' in own && 'path' in where && own.path === where.path
+    }
+    return own.port === where.port && own.address === where.address
+  }
+
+  /** Undefined when it listens to no port. */
+  get address(): AddressInfo | undefined {
+    if (this.#former) return this.#former.address
+    return this.#handle && addressOf(this.#handle.server)
+  }
+
+  /** How many connections are open. */
+  get size(): number {
+    return this.#open.size
+  }
+
+  /** Connections at once; those beyond that are open already stay. */
+  set most(most: number) {
+    this.#most = most
+    this.#bound()
+  }
+
+  /**
+   * Takes no more connections: from now on they are those of whoever took over, or refused. Those it has
+   * stay.
+   * @returns once the last of them has closed
+   */
+  drain(): Promise<void> {
+    this.#letGo()
+    return this.#empty()
   }
 
   /** Closes the port and every connection. */
   async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      this.#server.close(() => resolve())
-    })
+    this.#letGo()
     for (const socket of this.#open) socket.destroy()
-    await closed
+    await this.#empty()
+  }
+
+  #letGo(): void {
+    const former = this.#former
+    if (former) former.#next = undefined
+    this.#former = undefined
+    const handle = this.#handle
+    const next = this.#next
+    this.#handle = undefined
+    this.#next = undefined
+    if (!handle) return
+    if (next) {
+      handle.owner = next
+      next.#handle = handle
+      next.#former = undefined
+      next.#bound()
+    } else handle.server.close()
+  }
+
+  async #empty(): Promise<void> {
+    if (this.#open.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve))
+  }
+
+  #bound(): void {
+    if (!this.#handle || !Number.isFinite(this.#most)) return
+    this.#handle.server.maxConnections = this.#most
+  }
+
+  #accepted(socket: Socket): void {
+    this.#open.add(socket)
+    socket.on('close', () => this.#closed(socket))
+    // The close that follows is what counts.
+    socket.on('error', ignore)
+    this.#accept(socket)
+  }
+
+  #closed(socket: Socket): void {
+    this.#open.delete(socket)
+    if (this.#open.size > 0 || this.#whenEmpty.length === 0) return
+    const waiting = this.#whenEmpty
+    this.#whenEmpty = []
+    for (const resolve of waiting) resolve()
   }
 }
+
+function addressOf(server: Server): AddressInfo | undefined {
+  const address = server.address()
+  return typeof address === 'string' ? undefined : (address ?? undefined)
+}
+
+function ignore(): void {}
 
 /** A port as node:net wants it. @param address '' = all interfaces */
 export function portOf(port: number, address: string): ListenOptions {

@@ -28,16 +28,16 @@ export function batchOf(pieces: readonly Buffer[], ids: readonly MessageId[]): B
 
 /** Gives every connection with something waiting its turn: one write, and then a pause. */
 export class Pacer {
-  readonly #pause: number
+  /** Between two writes on one connection, in ms; 0: they only lie in different loop turns. */
+  pause: number
   #due: PacedWriter[] = []
   /** Written to since the last round: they miss the next. */
   #fresh: PacedWriter[] = []
   #scheduled = false
   readonly #run = (): void => this.#turn()
 
-  /** @param pause between two writes on one connection, in ms; 0: they only lie in different loop turns */
   constructor(pause: number) {
-    this.#pause = pause
+    this.pause = pause
   }
 
   /** This one was written to just now, or wants to be. */
@@ -58,8 +58,8 @@ export class Pacer {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    if (this.#pause === 0) setImmediate(this.#run)
-    else setTimeout(this.#run, this.#pause)
+    if (this.pause === 0) setImmediate(this.#run)
+    else setTimeout(this.#run, this.pause)
   }
 }
 

@@ -18,7 +18,7 @@ export interface WheelItem {
  */
 export class Wheel {
   readonly #buckets: WheelItem[][]
-  readonly #step: number
+  #step: number
   #next = 0
   #at = 0
   #timer: NodeJS.Timeout | undefined
@@ -31,7 +31,7 @@ export class Wheel {
    */
   constructor(interval: number, buckets = 15) {
     this.#buckets = Array.from({ length: buckets }, () => [])
-    this.#step = Math.max(1, Math.round(interval / buckets))
+    this.#step = stepOf(interval, buckets)
     this.now = performance.now()
   }
 
@@ -42,6 +42,21 @@ export class Wheel {
   stop(): void {
     clearInterval(this.#timer)
     this.#timer = undefined
+  }
+
+  /** Visits each item that often from now on, in ms. */
+  set interval(interval: number) {
+    const step = stepOf(interval, this.#buckets.length)
+    if (step === this.#step) return
+    this.#step = step
+    if (this.#timer === undefined) return
+    this.stop()
+    this.start()
+  }
+
+  /** Everything that is on it, as it is now. */
+  items(): readonly WheelItem[] {
+    return this.#buckets.flat()
   }
 
   get size(): number {
@@ -77,4 +92,8 @@ export class Wheel {
       if (item.wheelBucket === this.#at) item.tick(this.now)
     }
   }
+}
+
+function stepOf(interval: number, buckets: number): number {
+  return Math.max(1, Math.round(interval / buckets))
 }

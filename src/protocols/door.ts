@@ -8,7 +8,9 @@ import type { RecentErrors } from '../hub/recent-errors.ts'
 import type { TrafficTable } from '../hub/traffic.ts'
 import type { Clock } from '../model/clock.ts'
 import type { MaybePromise } from '../model/maybe.ts'
+import type { TcpListener } from '../net/listener.ts'
 import type { Wheel } from '../net/wheel.ts'
+import type { Control } from '../services/control.ts'
 import type { Users } from '../users/users.ts'
 
 /** What the server lends to its doors. */
@@ -25,6 +27,8 @@ export interface DoorContext {
   readonly traffic: TrafficTable
   /** What went wrong of late, the newest last. */
   readonly errors: RecentErrors
+  /** This node as the management services see it, and the others. */
+  readonly control: Control
   /** The hub of a named store. */
   hub(store: string): Hub
   /** What went wrong while no client was waiting for an answer. */
@@ -39,6 +43,8 @@ export interface Door {
   readonly name: string
   /** What it adds to the configuration. */
   readonly config?: ConfigFragment
+  /** What it begins keeps hold of `users`: it is begun anew with them. */
+  readonly usesUsers?: boolean
   /**
    * For doors on the main port: serves a location, or leaves it (undefined). Several doors may serve
    * one location; each request goes to the first, in the order of `doors.ts`, that takes it.
@@ -57,8 +63,9 @@ export interface Door {
   /**
    * Begins what needs no location: listens on a port of its own, watches a folder. Undefined when the
    * configuration has switched it off.
+   * @param former runs until this one is taken for good: what listens at the same place takes over from it
    */
-  start?(context: DoorContext): MaybePromise<Running | undefined>
+  start?(context: DoorContext, former?: Running): MaybePromise<Running | undefined>
 }
 
 export interface Route {
@@ -76,6 +83,19 @@ export interface Route {
 export interface Running {
   /** For the list at start. */
   readonly places: readonly Place[]
+  /** What it listens with, for one that takes over from it. */
+  readonly listener?: TcpListener
+  /**
+   * Looks whether it can go on under another configuration, with nothing closed.
+   * @returns what makes it so, and cannot fail; undefined when the door has to be begun anew
+   * @throws Error when it would not start with that either
+   */
+  update?(context: DoorContext): (() => void) | undefined
+  /**
+   * Takes no more connections, and lets those it has go on. Not there: it has none, and is stopped.
+   * @returns once the last has closed, and nothing is left open
+   */
+  drain?(): Promise<void>
   /** Ends it: nothing is left open. */
   stop(): MaybePromise<void>
 }

@@ -3,7 +3,7 @@ import { parseJson } from './errors.ts'
 /** A message of a channel. */
 export interface Message {
   readonly kind: 'message'
-  /** Where to go on from: `since`. Opaque. */
+  /** Names it within its channel. A subscription's `cursor` says where to go on from. */
   readonly id: string
   readonly channel: string
   /** When it was stored, in ms since 1970. */

@@ -48,7 +48,13 @@ export const METHODS: MethodTable = {
     remove: ['channelId'],
   },
   worker: { status: [], reload: [], setConfig: ['config'] },
-  manager: { setConfig: ['config'], getConfig: ['nodeId'], distributeConfig: [], status: [] },
+  manager: {
+    setConfig: ['config', 'author'],
+    getConfig: ['nodeId'],
+    distributeConfig: [],
+    versions: ['limit'],
+    status: [],
+  },
 }
 
 /** All services as objects with a method for each of theirs. */

@@ -17,6 +17,7 @@ interface Frame {
   readonly gap?: unknown
   readonly subscribed?: unknown
   readonly position?: unknown
+  readonly cursor?: unknown
   readonly error?: { readonly code?: unknown; readonly message?: unknown }
 }
 
@@ -117,7 +118,9 @@ class Connection {
     const frame = parseJson(text)
     const message = messageOf(frame)
     if (message) {
-      inbox.give(message, message.id, text.length)
+      // Of channels in several partitions, an id is no cursor: then there is one beside it.
+      const { cursor } = frame as Frame
+      inbox.give(message, typeof cursor === 'string' ? cursor : message.id, text.length)
     } else {
       const { gap, subscribed, position, error } = (frame ?? {}) as Frame
       const missed = gapOf(gap)

@@ -3,7 +3,8 @@ import type { Exchange, Upgrade } from '../http/exchange.ts'
 import { isUnder, type Mount } from '../http/mount.ts'
 import { errorReply, reply } from '../http/reply.ts'
 import { FanfareError } from '../model/errors.ts'
-import type { Door, DoorContext, LocationHandler, Place, Route } from '../protocols/door.ts'
+import type { LocationHandler, Place, Route } from '../protocols/door.ts'
+import type { Carried } from './carried.ts'
 
 interface Served {
   readonly location: LocationConfig
@@ -16,18 +17,16 @@ export class Router {
   readonly #routes: readonly { readonly door: string; readonly route: Route }[]
   readonly #mounts: readonly { readonly door: string; readonly mount: Mount }[]
 
-  constructor(doors: readonly Door[], context: DoorContext) {
-    this.#places = context.config.locations.map((location) => ({
+  /** @param carried in the order in which they are asked */
+  constructor(locations: readonly LocationConfig[], carried: readonly Carried[]) {
+    this.#places = locations.map((location) => ({
       location,
-      handlers: doors.flatMap((door) => door.location?.(location, context) ?? []),
+      handlers: carried.flatMap(({ handlers }) => handlers.get(location) ?? []),
     }))
-    this.#routes = doors.flatMap((door) =>
-      (door.routes?.(context) ?? []).map((route) => ({ door: door.name, route })),
+    this.#routes = carried.flatMap(({ door, routes }) =>
+      routes.map((route) => ({ door: door.name, route })),
     )
-    this.#mounts = doors.flatMap((door) => {
-      const mount = door.mount?.(context)
-      return mount ? [{ door: door.name, mount }] : []
-    })
+    this.#mounts = carried.flatMap(({ door, mount }) => (mount ? [{ door: door.name, mount }] : []))
   }
 
   /** Who answers requests to this path by itself. A location that takes it comes first. */

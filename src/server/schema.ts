@@ -1,8 +1,16 @@
+import { clusterConfig } from '../config/cluster.ts'
 import { composeSchema, type ConfigSchema } from '../config/index.ts'
+import { watchConfig } from '../config/watch.ts'
 import { DOORS } from '../protocols/doors.ts'
 import { usersConfig } from '../users/config.ts'
+import { ROLES } from './roles.ts'
 
-/** The configuration's schema with the parts of users and all doors. */
+/** The configuration's schema with the parts of users, the cluster and all doors. */
 export function configSchema(): ConfigSchema {
-  return composeSchema([usersConfig, ...DOORS.flatMap((door) => door.config ?? [])])
+  return composeSchema([
+    usersConfig,
+    watchConfig,
+    clusterConfig(ROLES),
+    ...DOORS.flatMap((door) => door.config ?? []),
+  ])
 }

@@ -1,26 +1,29 @@
+import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { Trust } from '../access/trust.ts'
-import { doorOf, type ResolvedConfig } from '../config/types.ts'
+import type { ResolvedConfig } from '../config/types.ts'
 import { HttpServer } from '../http/server.ts'
-import { Hub } from '../hub/hub.ts'
+import type { Hub } from '../hub/hub.ts'
 import { RecentErrors } from '../hub/recent-errors.ts'
 import { TrafficTable } from '../hub/traffic.ts'
 import { Clock } from '../model/clock.ts'
+import { FanfareError } from '../model/errors.ts'
 import { Wheel } from '../net/wheel.ts'
-import type { Door, DoorContext, Place, Running } from '../protocols/door.ts'
-import { DOORS } from '../protocols/doors.ts'
-import { isSweepable, openStore } from '../stores/open.ts'
-import { MemoryFacts } from '../stores/memory-facts.ts'
-import type { Store } from '../stores/store.ts'
-import { usersKey } from '../users/config.ts'
-import { Users } from '../users/users.ts'
-import { Router } from './router.ts'
+import type { Place } from '../protocols/door.ts'
+import type { Applied, Control } from '../services/control.ts'
+import type { Users } from '../users/users.ts'
+import { Change } from './change.ts'
+import { Draining } from './draining.ts'
+import type { Held } from './lent.ts'
+import { LOCAL_NODE, type Parts, urlOf } from './parts.ts'
+import { Retired } from './retired.ts'
+import { type Reload, StandAlone } from './stand-alone.ts'
+import { StartError } from './start-error.ts'
+
+export { StartError } from './start-error.ts'
 
 /** How often what has aged is dropped, in ms. */
 const SWEEP_INTERVAL = 1_000
-
-/** The name of a node that stands alone. */
-const LOCAL_NODE = 'local'
 
 /** How often connections are looked at when there are no heartbeats, in ms. */
 const REVOLUTION = 15_000
@@ -32,54 +35,30 @@ export interface ServerOptions {
   readonly clock?: Clock
   /** False: every request goes over node:http. For tests, which run over both paths. */
   readonly lean?: boolean
-}
-
-/** Why a server could not start. */
-export class StartError extends Error {
-  override readonly cause: NodeJS.ErrnoException
-  /** The door that failed; undefined: the main port. */
-  readonly door: string | undefined
-
-  constructor(cause: NodeJS.ErrnoException, door: string | undefined) {
-    super(cause.message)
-    this.name = 'StartError'
-    this.cause = cause
-    this.door = door
-  }
+  /** The name of this node. */
+  readonly node?: string
+  /** Tells this life of the node from its former ones; something random unless given. */
+  readonly incarnation?: string
+  /** Names of the doors that run; undefined: all. */
+  readonly roles?: ReadonlySet<string> | undefined
+  /** Given where the node is one of several; otherwise it stands alone. */
+  readonly control?: Control
+  /** Reads the configuration again, for a node that stands alone. */
+  readonly reload?: Reload
+  /** Where clients reach the main port, given where it listens; made from that unless given. */
+  readonly url?: (address: AddressInfo) => string
 }
 
 /** A running server. */
 export class FanfareServer {
-  readonly config: ResolvedConfig
-  readonly address: AddressInfo
-  readonly users: Users
-  readonly #stores: ReadonlyMap<string, Store>
-  readonly #hubs: ReadonlyMap<string, Hub>
-  readonly #http: HttpServer
-  readonly #router: Router
-  readonly #wheel: Wheel
+  readonly #parts: Parts
   readonly #sweeper: NodeJS.Timeout
-  readonly #running: readonly Running[]
+  /** Changes of the configuration come one after the other. */
+  #turn: Promise<unknown> = Promise.resolve()
+  #stopped = false
 
-  private constructor(
-    parts: Pick<FanfareServer, 'config' | 'address' | 'users'> & {
-      stores: ReadonlyMap<string, Store>
-      hubs: ReadonlyMap<string, Hub>
-      http: HttpServer
-      router: Router
-      wheel: Wheel
-      running: readonly Running[]
-    },
-  ) {
-    this.config = parts.config
-    this.address = parts.address
-    this.users = parts.users
-    this.#stores = parts.stores
-    this.#hubs = parts.hubs
-    this.#http = parts.http
-    this.#router = parts.router
-    this.#wheel = parts.wheel
-    this.#running = parts.running
+  private constructor(parts: Parts) {
+    this.#parts = parts
     this.#sweeper = setInterval(() => this.#sweep(), SWEEP_INTERVAL).unref()
   }
 
@@ -88,134 +67,203 @@ export class FanfareServer {
    * @throws StartError when a port cannot be listened on or a store cannot be opened; nothing is left open then
    */
   static async start(config: ResolvedConfig, options: ServerOptions = {}): Promise<FanfareServer> {
-    const { limits } = config
-    const traffic = new TrafficTable()
-    const errors = new RecentErrors()
-    const onError = (error: unknown): void => {
-      errors.add(error)
-      options.onError?.(error)
-    }
-    const clock = options.clock ?? new Clock()
-    const stores = new Map<string, Store>()
-    const hubs = new Map<string, Hub>()
-    for (const [name, storeConfig] of Object.entries(config.stores)) {
-      let store: Store
-      try {
-        store = openStore(storeConfig, limits, clock, onError)
-      } catch (error) {
-        for (const opened of stores.values()) await opened.close()
-        throw new StartError(error as NodeJS.ErrnoException, undefined)
-      }
-      stores.set(name, store)
-      hubs.set(name, new Hub(store, { ...limits, soon: setImmediate, traffic, onError }))
-    }
-    const wheel = new Wheel(limits.heartbeat || REVOLUTION)
-    const hubOf = (name: string): Hub => {
-      const hub = hubs.get(name)
-      if (!hub) throw new Error(`no store is named ${name}`)
-      return hub
-    }
-    const usersOptions = doorOf(config, 'users', usersKey)
-    let url = ''
-    const users = new Users({
-      hub: hubOf(usersOptions.store),
-      facts: new MemoryFacts(),
-      config: usersOptions,
-      node: LOCAL_NODE,
-      url: () => url,
-      onError,
+    let server: FanfareServer | undefined
+    const parts = partsOf(config, options, () => {
+      if (server) return server
+      throw new FanfareError('store_unavailable', 'The server is only just starting.')
     })
-    const context: DoorContext = {
-      config,
-      trust: new Trust(config.trustedPeers, config.trustedProxies),
-      wheel,
-      clock,
-      onError,
-      users,
-      traffic,
-      errors,
-      hub: hubOf,
-    }
-    // Set before the first request comes.
-    let router: Router | undefined
-    const http = new HttpServer({
-      onError,
-      limits,
-      maxConnections: limits.maxConnections,
-      ...(options.lean === undefined ? {} : { lean: options.lean }),
-      handle: (exchange) => router?.handle(exchange),
-      upgrade: (upgrade) => router?.upgrade(upgrade),
-      mountAt: (path) => router?.mountAt(path),
-    })
-    const running: Running[] = []
-    let door: Door | undefined
+    const change = new Change(parts, config, options.roles)
     try {
-      router = new Router(DOORS, context)
-      const address = await http.listen(config.port, config.address)
-      url = urlOf(address)
-      for (door of DOORS) {
-        const started = await door.start?.(context)
-        if (started) running.push(started)
-      }
-      wheel.start()
-      return new FanfareServer({
-        config,
-        address,
-        stores,
-        hubs,
-        http,
-        router,
-        wheel,
-        users,
-        running,
-      })
+      await change.stage()
     } catch (error) {
-      users.stop()
-      for (const started of running) await started.stop()
-      await http.close()
-      for (const store of stores.values()) await store.close()
-      throw new StartError(error as NodeJS.ErrnoException, door?.name)
+      await change.undo()
+      throw StartError.from(error)
     }
+    change.commit()
+    parts.shared.wheel.start()
+    server = new FanfareServer(parts)
+    return server
+  }
+
+  /** The configuration that holds: as it was given, but for what only a start can change. */
+  get config(): ResolvedConfig {
+    return this.#held.config
+  }
+
+  /** Where the main port is. */
+  get address(): AddressInfo {
+    return this.#parts.address as AddressInfo
+  }
+
+  get users(): Users {
+    return this.#held.users
+  }
+
+  get node(): string {
+    return this.#parts.node
+  }
+
+  get incarnation(): string {
+    return this.#parts.incarnation
+  }
+
+  /** Names of the doors that run; undefined: all. */
+  get roles(): ReadonlySet<string> | undefined {
+    return this.#parts.roles
   }
 
   /** The main port as a URL, without a path. */
   get url(): string {
-    return urlOf(this.address)
+    return urlOf(this.#parts)
   }
 
   /** Everything that can be used: the main port's paths, and what listens or watches beside it. */
   get places(): readonly Place[] {
-    const paths = this.#router.places(this.url, this.url)
-    return [...paths, ...this.#running.flatMap(({ places }) => places)]
+    const paths = this.#parts.router?.places(this.url, this.url) ?? []
+    const begun = [...this.#parts.carried.values()].flatMap(({ running }) => running?.places ?? [])
+    return [...paths, ...begun]
+  }
+
+  /** What goes through each door. */
+  get traffic(): TrafficTable {
+    return this.#parts.shared.traffic
   }
 
   get connections(): number {
-    return this.#http.connections
+    return this.#parts.http.connections
   }
 
   /** The hub of a named store: for embedding the server in a program. */
-  hub(store = 'default'): Hub {
-    const hub = this.#hubs.get(store)
-    if (!hub) throw new Error(`no store is named ${store}`)
-    return hub
+  hub(name = 'default'): Hub {
+    const store = this.#held.stores.get(name)
+    if (!store) throw new Error(`no store is named ${name}`)
+    return store.hub
   }
 
-  async stop(): Promise<void> {
-    clearInterval(this.#sweeper)
-    this.#wheel.stop()
-    this.users.stop()
-    for (const running of this.#running) await running.stop()
-    await this.#http.close()
-    for (const store of this.#stores.values()) await store.close()
+  /**
+   * Takes another configuration. Connections, stores and doors whose part did not change are left as they
+   * are.
+   * @throws FanfareError `bad_config` when it cannot hold, say for a port that is taken; the former one
+   * holds on then
+   */
+  apply(config: ResolvedConfig): Promise<Applied> {
+    return this.#inTurn(() => this.#change(config, this.roles))
+  }
+
+  /**
+   * Begins the doors that came, and ends those that left: their clients are sent elsewhere.
+   * @param roles names of the doors that run; undefined: all
+   * @param park doors that left keep their connections until the next call, which ends them, or goes on with them
+   * @throws FanfareError `bad_config` when a door cannot be begun; nothing has changed then
+   */
+  async carry(roles: ReadonlySet<string> | undefined, park = false): Promise<void> {
+    await this.#inTurn(() => this.#change(this.config, roles, park))
+  }
+
+  stop(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#stopped) return
+      this.#stopped = true
+      const { carried, draining, http, retired, shared } = this.#parts
+      clearInterval(this.#sweeper)
+      shared.wheel.stop()
+      this.users.stop()
+      for (const { running } of carried.values()) await running?.stop()
+      await draining.stop()
+      await http.close()
+      await retired.close()
+      for (const store of this.#held.stores.values()) await store.close()
+    })
+  }
+
+  async #change(
+    config: ResolvedConfig,
+    roles: ReadonlySet<string> | undefined,
+    park = false,
+  ): Promise<Applied> {
+    if (this.#stopped) throw new FanfareError('store_unavailable', 'The server is stopping.')
+    const change = new Change(this.#parts, config, roles, park)
+    try {
+      await change.stage()
+    } catch (error) {
+      await change.undo()
+      throw new FanfareError(
+        'bad_config',
+        `${StartError.from(error).words}. Nothing has changed.`,
+        'Put that right, and reload again.',
+      )
+    }
+    return change.commit()
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => {})
+    return done
+  }
+
+  get #held(): Held {
+    return this.#parts.held as Held
   }
 
   #sweep(): void {
-    for (const store of this.#stores.values()) if (isSweepable(store)) store.sweep()
+    for (const store of this.#held.stores.values()) store.sweep()
   }
 }
 
-function urlOf({ address, family, port }: AddressInfo): string {
-  const any = address === '0.0.0.0' || address === '::'
-  const host = any ? 'localhost' : family === 'IPv6' ? `[${address}]` : address
-  return `http://${host}:${port}`
+/** What there is before the first configuration holds. */
+function partsOf(
+  config: ResolvedConfig,
+  options: ServerOptions,
+  server: () => FanfareServer,
+): Parts {
+  const { node = LOCAL_NODE, incarnation = randomBytes(9).toString('base64url') } = options
+  const errors = new RecentErrors()
+  const onError = (error: unknown): void => {
+    errors.add(error)
+    options.onError?.(error)
+  }
+  const limits = { ...config.limits }
+  const http = new HttpServer({
+    onError,
+    limits,
+    maxConnections: limits.maxConnections,
+    ...(options.lean === undefined ? {} : { lean: options.lean }),
+    handle: (exchange) => parts.router?.handle(exchange),
+    upgrade: (upgrade) => parts.router?.upgrade(upgrade),
+    mountAt: (path) => parts.router?.mountAt(path),
+  })
+  const control =
+    options.control ??
+    new StandAlone({
+      node,
+      apply: (next) => server().apply(next),
+      reload: options.reload,
+    })
+  const parts: Parts = {
+    shared: {
+      trust: new Trust(config.trustedPeers, config.trustedProxies),
+      wheel: new Wheel(limits.heartbeat || REVOLUTION),
+      clock: options.clock ?? new Clock(),
+      traffic: new TrafficTable(),
+      errors,
+      control,
+      onError,
+      held: () => parts.held as Held,
+    },
+    http,
+    limits,
+    draining: new Draining(onError),
+    retired: new Retired(onError),
+    node,
+    incarnation,
+    held: undefined,
+    router: undefined,
+    address: undefined,
+    carried: new Map(),
+    roles: options.roles,
+    parked: new Map(),
+    ...(options.url === undefined ? {} : { urlOf: options.url }),
+  }
+  return parts
 }

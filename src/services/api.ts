@@ -1,12 +1,12 @@
 import type { ServiceDefinition } from './definition.ts'
 import { SERVICES } from './definitions/index.ts'
 
-let text: string | undefined
-
-/** `GET /api`, as socket-push had it: what its generators and pages are made from. */
-export function apiText(): string {
-  text ??= JSON.stringify(api())
-  return text
+/**
+ * `GET /api`, as socket-push had it: what its generators and pages are made from.
+ * @param carried whether a service is to be in it; all are unless given
+ */
+export function apiText(carried?: (service: string) => boolean): string {
+  return JSON.stringify(api(carried))
 }
 
 interface ApiMethod {
@@ -15,8 +15,11 @@ interface ApiMethod {
 }
 
 /** Services, their methods, and what must be given to each, in order. */
-export function api(): Record<string, Record<string, ApiMethod>> {
-  const services: [string, ServiceDefinition][] = Object.entries(SERVICES)
+export function api(
+  carried: (service: string) => boolean = () => true,
+): Record<string, Record<string, ApiMethod>> {
+  const all: [string, ServiceDefinition][] = Object.entries(SERVICES)
+  const services = all.filter(([service]) => carried(service))
   return Object.fromEntries(
     services.map(([service, { methods }]) => [
       service,

@@ -14,6 +14,7 @@ export const COMMON_ERRORS = [
   'foreign_origin',
   'too_large',
   'wrong_host',
+  'not_here',
   'internal',
 ] as const satisfies readonly ErrorCode[]
 

@@ -31,7 +31,8 @@ Every method can be called in two ways:
       http://127.0.0.1:8181/auth/set
 
 From programs: [the TypeScript client](client.md), and PHP classes from \`fanfare generate php\`.
-\`GET /api\` and \`GET /openapi.json\` (OpenAPI 3.1) describe all methods to programs.
+\`GET /api\` and \`GET /openapi.json\` (OpenAPI 3.1) describe all methods to programs. \`GET /heartbeat\`
+says \`OK\`, and ends only when the server does. One node of [several](cluster.md) lists in \`/api\` what it carries itself.
 
 ### POST: for programs of today
 

@@ -19,8 +19,8 @@ export interface Seen {
  */
 export class KeyWindow {
   readonly #seen = new Map<string, Seen>()
-  readonly #span: number
-  readonly #max: number
+  #span: number
+  #max: number
   #walk = this.#seen.entries()
   /** The oldest key, when the walk has just come upon it. */
   #oldest: [string, Seen] | undefined
@@ -32,6 +32,14 @@ export class KeyWindow {
   constructor(span: number, max: number) {
     this.#span = span
     this.#max = max
+  }
+
+  /** Other bounds. A shorter span holds at once for finding, and drops keys as others come. */
+  update(span: number, max: number): void {
+    this.#span = span
+    this.#max = max
+    // None is as old as that: only what is too many goes.
+    this.#forget(Number.NEGATIVE_INFINITY)
   }
 
   /**

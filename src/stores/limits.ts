@@ -1,5 +1,10 @@
 import type { Limits, StoreConfig } from '../config/types.ts'
-import type { MemoryLimits } from './memory.ts'
+import type { Adjustable, MemoryLimits } from './memory.ts'
+import type { Store } from './store.ts'
+
+export function isAdjustable(store: Store): store is Store & Adjustable {
+  return 'update' in store
+}
 
 /** How much a store keeps, as the configuration says it: the same keys for every type. */
 export function keptBy(config: StoreConfig, limits: Limits): MemoryLimits {

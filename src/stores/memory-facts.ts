@@ -1,6 +1,7 @@
-import type { Facts, FactWatcher } from './facts.ts'
+import { type Facts, type FactWatcher, type How, isAllowed, type Stated } from './facts.ts'
 
-interface Fact {
+/** One fact with all its names. */
+export interface Fact {
   readonly kind: string
   readonly owner: string
   readonly item: string
@@ -40,13 +41,25 @@ export class MemoryFacts implements Facts {
     return undefined
   }
 
-  set(kind: string, owner: string, item: string, value?: string, ttl = 0): void {
+  set(kind: string, owner: string, item: string, value?: string, how: How = {}): Stated {
+    const former = this.get(kind, owner, item)
+    const items = this.itemsOf(kind, owner)
+    const isDone = isAllowed(value, how, { former, items, owners: this.count(kind) })
+    if (isDone) {
+      const until = how.ttl !== undefined && how.ttl > 0 ? this.#now() + how.ttl : 0
+      this.put(kind, owner, item, value, until)
+    }
+    return { done: isDone, size: this.itemsOf(kind, owner), former }
+  }
+
+  /**
+   * States a fact or takes it back, on no terms.
+   * @param until ms since 1970; 0 = for good
+   */
+  put(kind: string, owner: string, item: string, value: string | undefined, until: number): void {
     const former = this.#find(kind, owner, item)
     if (former) this.#drop(former)
-    if (value !== undefined) {
-      const until = ttl > 0 ? this.#now() + ttl : 0
-      this.#add({ kind, owner, item, value, until })
-    }
+    if (value !== undefined) this.#add({ kind, owner, item, value, until })
     this.#watcher?.(kind, owner, item, value)
   }
 
@@ -59,7 +72,12 @@ export class MemoryFacts implements Facts {
     return found
   }
 
-  size(kind: string, owner: string): number {
+  sizes(kind: string, owners: readonly string[]): number[] {
+    return owners.map((owner) => this.list(kind, owner).size)
+  }
+
+  /** How many items an owner has; those count whose time has run out unnoticed. */
+  itemsOf(kind: string, owner: string): number {
     return this.#kinds.get(kind)?.get(owner)?.size ?? 0
   }
 
@@ -79,6 +97,19 @@ export class MemoryFacts implements Facts {
 
   count(kind: string): number {
     return this.#kinds.get(kind)?.size ?? 0
+  }
+
+  close(): void {
+    this.#watcher = undefined
+  }
+
+  /** Every fact that is not past. */
+  *all(): IterableIterator<Fact> {
+    for (const owners of this.#kinds.values()) {
+      for (const items of owners.values()) {
+        for (const fact of items.values()) if (!this.#isPast(fact)) yield fact
+      }
+    }
   }
 
   /** Facts that are kept, past ones included. */

@@ -58,12 +58,21 @@ const SWEEP_STEPS = 20_000
 /** How many messages with an expiry of their own one call drops; reads pass by the others. */
 const EXPIRE_STEPS = 1_000
 
+/** A store whose bounds can change while it is open. */
+export interface Adjustable {
+  /**
+   * Keeps that much from now on. What lies above a lower bound goes with the next message that would have
+   * gone above it, or when it is too old.
+   */
+  update(limits: MemoryLimits): void
+}
+
 /**
  * Keeps everything in this process. What it held is gone with it, and it says so: its floor is its
  * start, and its first id lies in a later second, so that every cursor of an earlier life is below.
  */
-export class MemoryStore implements Store, Sweepable {
-  readonly #limits: MemoryLimits
+export class MemoryStore implements Store, Sweepable, Adjustable {
+  #limits: MemoryLimits
   readonly #clock: Clock
   readonly #channels = new Map<ChannelName, ChannelLog>()
   /** Each channel keeps its place, so that a listing can go on from a number. */
@@ -97,6 +106,13 @@ export class MemoryStore implements Store, Sweepable {
 
   get head(): MessageId {
     return this.#head
+  }
+
+  update(limits: MemoryLimits): void {
+    this.#limits = limits
+    this.#keys.update(limits.keyWindow, limits.maxKeys)
+    // What was young enough, or protected, may be so no more.
+    this.#aged = BEFORE_ALL
   }
 
   watch(watcher: Watcher): void {

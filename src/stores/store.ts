@@ -68,6 +68,11 @@ export interface Watcher {
    * Whoever follows has to read, to learn of the gap.
    */
   skipped?(): void
+  /**
+   * The store began at this id, where nothing had been kept before: nobody has missed anything up to it.
+   * Called before the first message, if at all.
+   */
+  began?(at: MessageId): void
   /** A read that was refused (`store_unavailable`) may be tried again. */
   available?(): void
 }

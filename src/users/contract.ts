@@ -11,6 +11,8 @@ export interface UserConnection {
   /** The user follows this, too, or no longer. MUST NOT throw. */
   subscribed(channel: ChannelName): void
   unsubscribed(channel: ChannelName): void
+  /** The user is subscribed to these and no others; what changed was not heard of. MUST NOT throw. */
+  resubscribed(channels: readonly ChannelName[]): void
   /** The user was removed: nothing more is for this connection, which stays open. */
   removed(): void
   /** Closes it. */
@@ -27,6 +29,8 @@ export interface ConnectionInfo {
   readonly since: number
   /** The node that holds it. */
   readonly node: string
+  /** Which life of that node: another one has not got this connection. */
+  readonly incarnation: string
   /** Where clients reach that node. */
   readonly url: string
 }

@@ -2,9 +2,8 @@ import type { Hub } from '../hub/hub.ts'
 import { bytesToText, type ChannelName, channelFromBytes } from '../model/channel.ts'
 import type { Facts } from '../stores/facts.ts'
 import type { PresenceEvent } from './contract.ts'
+import { KINDS } from './kinds.ts'
 import type { ChannelRules } from './rules.ts'
-
-const PRESENT = 'present'
 
 /** Behind a channel's name: where it is told who comes and goes. */
 const SUFFIX = '/@presence'
@@ -27,39 +26,49 @@ export function isPresenceChannel(channel: ChannelName): boolean {
 export class Presence {
   readonly #facts: Facts
   readonly #hub: Hub
-  readonly #rules: ChannelRules
+  /** Which channels those are. */
+  rules: ChannelRules
 
   constructor(facts: Facts, hub: Hub, rules: ChannelRules) {
     this.#facts = facts
     this.#hub = hub
-    this.#rules = rules
+    this.rules = rules
   }
 
   isOn(channel: ChannelName): boolean {
-    return !isPresenceChannel(channel) && this.#rules.allow(channel)
+    return !isPresenceChannel(channel) && this.rules.allow(channel)
   }
 
   async of(channel: ChannelName): Promise<string[]> {
-    return [...(await this.#facts.list(PRESENT, channel)).keys()]
+    return [...(await this.#facts.list(KINDS.present, channel)).keys()]
   }
 
+  /** Told once, however many say so at once, on whatever nodes. */
   async join(channel: ChannelName, user: string): Promise<void> {
     if (!this.isOn(channel)) return
-    if ((await this.#facts.get(PRESENT, channel, user)) !== undefined) return
-    await this.#facts.set(PRESENT, channel, user, String(Date.now()))
-    await this.#tell(channel, 'join', user)
+    const since = String(Date.now())
+    const { done, size } = await this.#facts.set(KINDS.present, channel, user, since, {
+      when: 'new',
+    })
+    if (done) await this.#tell(channel, 'join', user, size)
   }
 
+  /** Likewise. */
   async leave(channel: ChannelName, user: string): Promise<void> {
-    if ((await this.#facts.get(PRESENT, channel, user)) === undefined) return
-    await this.#facts.set(PRESENT, channel, user, undefined)
-    await this.#tell(channel, 'leave', user)
+    const { done, size } = await this.#facts.set(KINDS.present, channel, user, undefined, {
+      when: 'known',
+    })
+    if (done) await this.#tell(channel, 'leave', user, size)
   }
 
-  async #tell(channel: ChannelName, presence: PresenceEvent, user: string): Promise<void> {
+  async #tell(
+    channel: ChannelName,
+    presence: PresenceEvent,
+    user: string,
+    present: number,
+  ): Promise<void> {
     const name = presenceChannel(channel)
     if (name === undefined) return
-    const present = await this.#facts.size(PRESENT, channel)
     const event = { presence, user, channel: bytesToText(channel), present }
     await this.#hub.publish({
       channel: name,

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import type { Published } from '../hub/contract.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Traffic } from '../hub/traffic.ts'
@@ -5,22 +6,25 @@ import { type ChannelName, privateName } from '../model/channel.ts'
 import { FanfareError } from '../model/errors.ts'
 import type { Draft } from '../model/message.ts'
 import type { Facts } from '../stores/facts.ts'
+import { Away } from './away.ts'
 import type { UsersConfig } from './config.ts'
+import { Connections } from './connections.ts'
 import type { ConnectionInfo, Login, UserConnection } from './contract.ts'
+import { KINDS } from './kinds.ts'
+import { eachOf, Locks } from './locks.ts'
 import { isPresenceChannel, Presence } from './presence.ts'
 import { ChannelRules } from './rules.ts'
 import { Sessions } from './sessions.ts'
-
-const SUBSCRIPTIONS = 'subscriptions'
-const SUBSCRIBERS = 'subscribers'
-const CONNECTIONS = 'connections'
-/** Users without a connection who still count as there: until when, in ms since 1970. */
-const AWAY = 'away'
-/** The one item of an owner that has no more. */
-const ONLY = ''
+import { Subscriptions } from './subscriptions.ts'
 
 /** The space of users' logs. */
 export const USER_SPACE = 'user'
+
+/** How often is looked after what others left behind, and what could not be stored, in ms. */
+const SWEEP = 10_000
+
+/** Users that are looked at again at once. */
+const AT_ONCE = 32
 
 /** The log of what a user is sent; no client can name it. */
 export function userLog(user: string): ChannelName {
@@ -34,13 +38,16 @@ export interface UsersOptions {
   /** This node's name, and where clients reach it. */
   readonly node: string
   readonly url: () => string
+  /** Tells this life of the node from its former ones; something random unless given. */
+  readonly incarnation?: string
   readonly onError: (error: unknown) => void
 }
 
-/** A connection of this node. */
-interface Local {
-  readonly user: string
-  readonly connection: UserConnection
+/** How many of each a user has. */
+export interface UserCounts {
+  readonly connections: number
+  readonly sessions: number
+  readonly subscriptions: number
 }
 
 /**
@@ -49,36 +56,85 @@ interface Local {
  * the last connection for `removeUserAfterDisconnectTimeOut`.
  *
  * All of it is facts in the store; what a fact means for the connections of this node follows from
- * watching them, whoever stated it.
+ * watching them, whoever stated it. About one user, a node does one thing at a time.
  */
 export class Users {
   readonly sessions: Sessions
   readonly presence: Presence
-  readonly config: UsersConfig
   readonly hub: Hub
-  readonly maySubscribe: ChannelRules
-  readonly mayPublish: ChannelRules
+  readonly incarnation: string
   readonly #facts: Facts
   readonly #options: UsersOptions
-  readonly #local = new Map<string, Local>()
-  readonly #byUser = new Map<string, Set<Local>>()
-  /** Users whose last connection of this node has gone, and their timers. */
-  readonly #leaving = new Map<string, NodeJS.Timeout>()
+  readonly #locks = new Locks()
+  readonly #away: Away
+  readonly #connections: Connections
+  readonly #subscriptions: Subscriptions
+  #config: UsersConfig
+  #maySubscribe: ChannelRules
+  #mayPublish: ChannelRules
+  /** What former lives of this node held is dropped; resolves also when that has to be tried again. */
+  #begun: Promise<void> = Promise.resolve()
+  #owesReaping = false
+  /** Changes of facts were missed, and what they were has not been looked for. */
+  #hasMissed = false
+  /** What is heard of users while it is asked what they are subscribed to. */
+  readonly #heard = new Map<string, Map<ChannelName, boolean>>()
+  #sweeper: NodeJS.Timeout | undefined
   #stopped = false
 
   constructor(options: UsersOptions) {
-    const { config, facts, hub } = options
+    const { config, facts, hub, node, url } = options
+    const { incarnation = randomBytes(9).toString('base64url') } = options
     this.#options = options
     this.#facts = facts
-    this.config = config
+    this.#config = config
     this.hub = hub
-    this.sessions = new Sessions(facts, config.maxSessions, config.maxUsers)
+    this.incarnation = incarnation
+    const limits = (): UsersConfig => this.#config
+    const inTurn = <T>(user: string, work: () => Promise<T>): Promise<T> =>
+      this.#locks.run(user, work)
+    const onError = (error: unknown): void => this.#failed(error)
+    this.sessions = new Sessions(facts, limits)
     this.presence = new Presence(facts, hub, new ChannelRules(config.presence))
-    this.maySubscribe = new ChannelRules(config.subscribe)
-    this.mayPublish = new ChannelRules(config.publish, isPresenceChannel)
-    facts.watch((kind, owner, item, value) => {
-      if (kind === SUBSCRIPTIONS) this.#subscriptionChanged(owner, item as ChannelName, value)
+    this.#subscriptions = new Subscriptions(
+      facts,
+      this.presence,
+      (user) => this.isThere(user),
+      limits,
+    )
+    const wait = (): number => this.#config.removeUserAfterDisconnectTimeOut
+    const awayHost = {
+      isConnected: (user: string) => this.#connections.has(user),
+      unsubscribeAll: (user: string) => this.#subscriptions.removeAll(user),
+      inTurn,
+      onError,
+    }
+    this.#away = new Away(facts, awayHost, wait)
+    this.#connections = new Connections(facts, this.#away, {
+      life: { node, incarnation },
+      url,
+      limits,
+      inTurn,
+      onError,
+      came: async (user) => {
+        for (const channel of await this.subscriptionsOf(user)) {
+          await this.#subscriptions.settle(user, channel)
+        }
+      },
     })
+    this.#maySubscribe = new ChannelRules(config.subscribe)
+    this.#mayPublish = new ChannelRules(config.publish, isPresenceChannel)
+    facts.watch(
+      (kind, owner, item, value) => {
+        if (kind === KINDS.subscriptions) {
+          this.#subscriptionChanged(owner, item as ChannelName, value)
+        } else if (kind === KINDS.asked) this.#connections.asked(owner, item, value)
+      },
+      () => {
+        this.#hasMissed = true
+        this.#run(() => this.#lookAgain())
+      },
+    )
   }
 
   /** The name of this node. */
@@ -86,81 +142,124 @@ export class Users {
     return this.#options.node
   }
 
+  /** Where clients reach it. */
+  get url(): string {
+    return this.#options.url()
+  }
+
+  get config(): UsersConfig {
+    return this.#config
+  }
+
+  get maySubscribe(): ChannelRules {
+    return this.#maySubscribe
+  }
+
+  get mayPublish(): ChannelRules {
+    return this.#mayPublish
+  }
+
+  /** Another configuration holds from now on; who is in already stays. */
+  update(config: UsersConfig): void {
+    this.#config = config
+    this.presence.rules = new ChannelRules(config.presence)
+    this.#maySubscribe = new ChannelRules(config.subscribe)
+    this.#mayPublish = new ChannelRules(config.publish, isPresenceChannel)
+  }
+
+  /**
+   * Drops what former lives of this node held, before anybody logs in, and looks from now on after what
+   * other nodes left behind.
+   */
+  start(): void {
+    if (this.#sweeper || this.#stopped) return
+    this.#owesReaping = true
+    this.#sweeper = setInterval(() => this.#run(() => this.#sweep()), SWEEP).unref()
+    this.#begun = this.#sweep().catch((error: unknown) => this.#failed(error))
+  }
+
   // --- connections ---
 
   /**
    * A connection has logged in as this user.
-   * @throws FanfareError `too_many`
+   * @throws FanfareError `too_many`, `store_unavailable`
    */
   async connect(user: string, connection: UserConnection): Promise<Login> {
-    const { config, node, url } = this.#options
-    const known = await this.#facts.size(CONNECTIONS, user)
-    if (known >= config.maxConnections) {
-      throw new FanfareError('too_many', `A user has at most ${config.maxConnections} connections.`)
-    }
-    const isAway = await this.#isAway(user)
-    // Those who are away for a moment hold a timer each, so they count, too.
-    if (known === 0 && !isAway) await this.#mustHaveRoom(CONNECTIONS, AWAY)
-    const wasThere = known > 0 || isAway
-    this.#stay(user)
-    const info: ConnectionInfo = {
-      id: connection.id,
-      user,
-      door: connection.door,
-      peer: connection.peer,
-      since: Date.now(),
-      node,
-      url: url(),
-    }
-    await this.#facts.set(CONNECTIONS, user, connection.id, JSON.stringify(info))
-    if (isAway) await this.#facts.set(AWAY, user, ONLY, undefined)
-    const local: Local = { user, connection }
-    this.#local.set(connection.id, local)
-    const locals = this.#byUser.get(user)
-    if (locals) locals.add(local)
-    else this.#byUser.set(user, new Set([local]))
-    const channels = await this.subscriptionsOf(user)
-    if (!wasThere) for (const channel of channels) await this.presence.join(channel, user)
-    return { user, channels, left: () => this.#run(() => this.#left(local)) }
+    await this.#begun
+    return this.#locks.run(user, async () => {
+      const left = await this.#connections.add(user, connection)
+      try {
+        const channels = await this.subscriptionsOf(user)
+        return { user, channels, left: () => this.#run(left) }
+      } catch (error) {
+        this.#run(left)
+        throw error
+      }
+    })
   }
 
   async connectionsOf(user: string): Promise<ConnectionInfo[]> {
-    const known = await this.#facts.list(CONNECTIONS, user)
-    return [...known.values()].map((json) => JSON.parse(json) as ConnectionInfo)
+    return this.#connections.of(user)
   }
 
   /** Ids of users with at least one connection. */
   async connected(): Promise<readonly string[]> {
-    return this.#facts.owners(CONNECTIONS)
+    return this.#facts.owners(KINDS.connections)
+  }
+
+  /** How many those are. */
+  async connectedCount(): Promise<number> {
+    return this.#facts.count(KINDS.connections)
   }
 
   /** Whether the user has a connection, or its last one has not been gone for long. */
   async isThere(user: string): Promise<boolean> {
-    return (await this.#facts.size(CONNECTIONS, user)) > 0 || this.#isAway(user)
+    return (await this.#connections.has(user)) || (await this.#away.has(user))
+  }
+
+  /** How many connections, sessions and subscriptions each of these users has. */
+  async countsOf(users: readonly string[]): Promise<UserCounts[]> {
+    const [connections, sessions, subscriptions] = await Promise.all([
+      this.#facts.sizes(KINDS.connections, users),
+      this.#facts.sizes(KINDS.sessions, users),
+      this.#facts.sizes(KINDS.subscriptions, users),
+    ])
+    return users.map((_, index) => ({
+      connections: connections[index] ?? 0,
+      sessions: sessions[index] ?? 0,
+      subscriptions: subscriptions[index] ?? 0,
+    }))
   }
 
   /**
-   * Closes one connection of this node.
+   * Closes one connection, on whatever node it is.
    * @returns false when there is none with this id
    */
-  disconnect(id: string): boolean {
-    const local = this.#local.get(id)
-    local?.connection.disconnect()
-    return local !== undefined
+  async disconnect(id: string): Promise<boolean> {
+    return this.#connections.disconnect(id)
   }
 
   /** Forgets all connections of a user, which stay open but are nobody's, and its subscriptions. */
   async remove(user: string): Promise<void> {
-    for (const id of (await this.#facts.list(CONNECTIONS, user)).keys()) {
-      await this.#facts.set(CONNECTIONS, user, id, undefined)
-    }
-    for (const local of this.#byUser.get(user) ?? []) {
-      this.#local.delete(local.connection.id)
-      local.connection.removed()
-    }
-    this.#byUser.delete(user)
-    this.#stay(user)
-    await this.#gone(user)
+    await this.#locks.run(user, async () => {
+      await this.#connections.removeAll(user)
+      await this.#away.leave(user)
+    })
+  }
+
+  // --- nodes ---
+
+  /**
+   * A node is gone: drops all connections that it held in this life. Users whose last ones those were count
+   * as away from now on. Any node may say so, and several may at once.
+   */
+  async reap(node: string, incarnation: string): Promise<void> {
+    await this.#connections.reap({ node, incarnation })
+  }
+
+  /** States all connections of this node anew: others took it for gone. */
+  async restate(): Promise<void> {
+    await this.#connections.restate()
   }
 
   // --- messages ---
@@ -178,118 +277,105 @@ export class Users {
 
   // --- subscriptions ---
 
-  /** @throws FanfareError `too_many` */
+  /** @throws FanfareError `too_many`, `store_unavailable` */
   async subscribe(user: string, channel: ChannelName): Promise<void> {
-    const { maxSubscriptions } = this.config
-    if ((await this.#facts.get(SUBSCRIPTIONS, user, channel)) !== undefined) return
-    const known = await this.#facts.size(SUBSCRIPTIONS, user)
-    if (known >= maxSubscriptions) {
-      throw new FanfareError('too_many', `A user has at most ${maxSubscriptions} subscriptions.`)
-    }
-    if (known === 0) await this.#mustHaveRoom(SUBSCRIPTIONS)
-    await this.#facts.set(SUBSCRIBERS, channel, user, '')
-    await this.#facts.set(SUBSCRIPTIONS, user, channel, '')
-    if (await this.isThere(user)) await this.presence.join(channel, user)
+    await this.#locks.run(user, () => this.#subscriptions.add(user, channel))
   }
 
   async unsubscribe(user: string, channel: ChannelName): Promise<void> {
-    if ((await this.#facts.get(SUBSCRIPTIONS, user, channel)) === undefined) return
-    await this.#facts.set(SUBSCRIBERS, channel, user, undefined)
-    await this.#facts.set(SUBSCRIPTIONS, user, channel, undefined)
-    await this.presence.leave(channel, user)
+    await this.#locks.run(user, () => this.#subscriptions.remove(user, channel))
   }
 
   async unsubscribeAll(user: string): Promise<void> {
-    for (const channel of await this.subscriptionsOf(user)) await this.unsubscribe(user, channel)
+    await this.#locks.run(user, () => this.#subscriptions.removeAll(user))
   }
 
   async subscriptionsOf(user: string): Promise<ChannelName[]> {
-    return [...(await this.#facts.list(SUBSCRIPTIONS, user)).keys()] as ChannelName[]
+    return this.#subscriptions.of(user)
   }
 
   /** Ids of users with at least one subscription. */
   async subscribed(): Promise<readonly string[]> {
-    return this.#facts.owners(SUBSCRIPTIONS)
+    return this.#facts.owners(KINDS.subscriptions)
   }
 
   async subscribersOf(channel: ChannelName): Promise<string[]> {
-    return [...(await this.#facts.list(SUBSCRIBERS, channel)).keys()]
+    return [...(await this.#facts.list(KINDS.subscribers, channel)).keys()]
   }
 
   /** Channels that some user is subscribed to. */
   async channels(): Promise<readonly ChannelName[]> {
-    return (await this.#facts.owners(SUBSCRIBERS)) as readonly ChannelName[]
+    return (await this.#facts.owners(KINDS.subscribers)) as readonly ChannelName[]
   }
 
-  /** Ends its timers; what is known stays. */
+  /** Ends its timers; what is known stays, for the node's next life or for others. */
   stop(): void {
     this.#stopped = true
-    for (const timer of this.#leaving.values()) clearTimeout(timer)
-    this.#leaving.clear()
+    clearInterval(this.#sweeper)
+    this.#away.stop()
+    this.#connections.stop()
   }
 
-  // --- coming and going ---
-
-  async #left(local: Local): Promise<void> {
-    const { user, connection } = local
-    // Removed with its user before, or the server itself is going: then its facts are its successor's.
-    if (!this.#local.delete(connection.id) || this.#stopped) return
-    const locals = this.#byUser.get(user)
-    locals?.delete(local)
-    if (locals?.size === 0) this.#byUser.delete(user)
-    await this.#facts.set(CONNECTIONS, user, connection.id, undefined)
-    if ((await this.#facts.size(CONNECTIONS, user)) > 0) return
-    const wait = this.config.removeUserAfterDisconnectTimeOut
-    if (wait === 0) {
-      await this.#gone(user)
-      return
+  async #sweep(): Promise<void> {
+    if (this.#stopped) return
+    if (this.#owesReaping) {
+      await this.#connections.reapFormer()
+      this.#owesReaping = false
     }
-    await this.#facts.set(AWAY, user, ONLY, String(Date.now() + wait), wait)
-    clearTimeout(this.#leaving.get(user))
-    const timer = setTimeout(() => {
-      this.#leaving.delete(user)
-      this.#run(() => this.#expire(user))
-    }, wait)
-    this.#leaving.set(user, timer.unref())
+    await this.#connections.sweep()
+    await this.#lookAgain()
+    await this.#away.sweep()
   }
 
-  /** The time is over; unless the user has come back meanwhile, by whatever node. */
-  async #expire(user: string): Promise<void> {
-    if ((await this.#facts.size(CONNECTIONS, user)) === 0) await this.#gone(user)
+  /** Brings the connections of this node to what is known, after some changes were missed. */
+  async #lookAgain(): Promise<void> {
+    if (!this.#hasMissed || this.#stopped) return
+    this.#hasMissed = false
+    try {
+      await this.#connections.lookForWishes()
+      await eachOf(this.#connections.usersOfThisNode, AT_ONCE, (user) =>
+        this.#locks.run(user, () => this.#resubscribe(user)),
+      )
+    } catch (error) {
+      this.#hasMissed = true
+      throw error
+    }
   }
 
-  async #gone(user: string): Promise<void> {
-    await this.#facts.set(AWAY, user, ONLY, undefined)
-    await this.unsubscribeAll(user)
-  }
-
-  #stay(user: string): void {
-    clearTimeout(this.#leaving.get(user))
-    this.#leaving.delete(user)
-  }
-
-  async #isAway(user: string): Promise<boolean> {
-    return (await this.#facts.get(AWAY, user, ONLY)) !== undefined
+  async #resubscribe(user: string): Promise<void> {
+    const heard = new Map<ChannelName, boolean>()
+    this.#heard.set(user, heard)
+    try {
+      const channels = new Set(await this.subscriptionsOf(user))
+      // What was heard meanwhile may be newer than the answer.
+      for (const [channel, isSubscribed] of heard) {
+        if (isSubscribed) channels.add(channel)
+        else channels.delete(channel)
+      }
+      for (const connection of this.#connections.ofThisNode(user)) {
+        connection.resubscribed([...channels])
+      }
+    } finally {
+      this.#heard.delete(user)
+    }
   }
 
   #subscriptionChanged(user: string, channel: ChannelName, value: string | undefined): void {
-    for (const { connection } of this.#byUser.get(user) ?? []) {
+    this.#heard.get(user)?.set(channel, value !== undefined)
+    for (const connection of this.#connections.ofThisNode(user)) {
       if (value === undefined) connection.unsubscribed(channel)
       else connection.subscribed(channel)
     }
   }
 
-  /** @throws FanfareError `too_many` when one more user would be one too many */
-  async #mustHaveRoom(...kinds: readonly string[]): Promise<void> {
-    const { maxUsers } = this.config
-    let count = 0
-    for (const kind of kinds) count += await this.#facts.count(kind)
-    if (count >= maxUsers) {
-      throw new FanfareError('too_many', `This server has at most ${maxUsers} users.`)
-    }
+  #run(work: () => Promise<void>): void {
+    work().catch((error: unknown) => this.#failed(error))
   }
 
-  #run(work: () => Promise<void>): void {
-    work().catch((error: unknown) => this.#options.onError(error))
+  /** That the store is away is its own to say; a sweep puts right what could not be stored. */
+  #failed(error: unknown): void {
+    if (this.#stopped) return
+    if (error instanceof FanfareError && error.code === 'store_unavailable') return
+    this.#options.onError(error)
   }
 }

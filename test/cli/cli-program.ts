@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { resolve } from 'node:path'
 import { expect, onTestFinished } from 'vitest'
 import { until } from '../support/wait.ts'
 
@@ -10,6 +11,8 @@ export const MAIN = 'dist/src/cli/main.js'
 export interface RunOptions {
   readonly stdin?: string | Buffer
   readonly env?: Readonly<Record<string, string>>
+  /** The folder that it is started in. */
+  readonly cwd?: string
 }
 
 /** A program that is running, and what it has written. */
@@ -24,7 +27,10 @@ export class Running {
     // Vitest's own, which no user has.
     delete env['FORCE_COLOR']
     delete env['NODE_OPTIONS']
-    this.process = spawn(program, args, { env: { ...env, ...options.env } })
+    // Where tests run unattended, output is coloured although nobody sees it.
+    delete env['CI']
+    const { cwd } = options
+    this.process = spawn(program, args, { cwd, env: { ...env, ...options.env } })
     this.process.stdout?.setEncoding('utf8').on('data', (text: string) => (this.stdout += text))
     this.process.stderr?.setEncoding('utf8').on('data', (text: string) => (this.stderr += text))
     if (options.stdin !== undefined) this.process.stdin?.end(options.stdin)
@@ -60,7 +66,7 @@ export class Running {
 
 /** Starts the command line. */
 export function fanfare(args: readonly string[], options: RunOptions = {}): Running {
-  return new Running(process.execPath, [MAIN, ...args], options)
+  return new Running(process.execPath, [resolve(MAIN), ...args], options)
 }
 
 /** Runs the command line to its end. */

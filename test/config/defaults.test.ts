@@ -20,19 +20,42 @@ describe('without a file', () => {
     expect(warnings).toEqual([])
   })
 
-  it('keeps messages in memory, within bounds', () => {
+  it('keeps messages in a folder, within bounds', () => {
     const { config } = loadConfig(schema, { env: {} })
     expect({ ...config.stores }).toEqual({
       default: {
-        type: 'memory',
+        type: 'file',
+        path: 'fanfare-data',
+        durability: 'interval',
+        sync_interval: 100,
+        segment_bytes: 64 * 2 ** 20,
+        cache_bytes: 32 * 2 ** 20,
+        max_waiting_bytes: 64 * 2 ** 20,
         min_messages: 0,
-        max_messages: 100_000,
+        max_messages: 1_000_000,
         message_timeout: 48 * 3600 * 1000,
-        max_channel_bytes: 64 * 2 ** 20,
-        max_total_messages: 1_000_000,
-        max_bytes: 256 * 2 ** 20,
+        max_channel_bytes: 2 ** 30,
+        max_total_messages: 5_000_000,
+        max_bytes: 2 ** 32,
         max_channels: 100_000,
       },
+    })
+  })
+
+  it('and with a file that says nothing of a store, the same one runs', () => {
+    expect(load('port: 5').config.stores).toEqual(loadConfig(schema, { env: {} }).config.stores)
+  })
+
+  it('a store in memory has bounds of its own', () => {
+    expect(load('store: { type: memory }').config.stores['default']).toEqual({
+      type: 'memory',
+      min_messages: 0,
+      max_messages: 100_000,
+      message_timeout: 48 * 3600 * 1000,
+      max_channel_bytes: 64 * 2 ** 20,
+      max_total_messages: 1_000_000,
+      max_bytes: 256 * 2 ** 20,
+      max_channels: 100_000,
     })
   })
 

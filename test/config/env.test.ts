@@ -68,11 +68,19 @@ describe('a variable', () => {
 
   it('for an option of the one store', () => {
     const env = { FANFARE_STORE__MAX_MESSAGES: '5', FANFARE_STORE__MESSAGE_TIMEOUT: '1h' }
-    const expected = { default: { type: 'memory', max_messages: 5, message_timeout: 3_600_000 } }
-    expect(load('', { env }).config.stores).toMatchObject(expected)
-    expect(load('store: { type: memory, max_messages: 1 }', { env }).config.stores).toMatchObject(
-      expected,
-    )
+    const expected = { max_messages: 5, message_timeout: 3_600_000 }
+    expect(load('', { env }).config.stores).toMatchObject({
+      default: { type: 'file', ...expected },
+    })
+    const text = 'store: { type: memory, max_messages: 1 }'
+    expect(load(text, { env }).config.stores).toMatchObject({
+      default: { type: 'memory', ...expected },
+    })
+    const path = { FANFARE_STORE__PATH: '/tmp/elsewhere' }
+    expect(load('', { env: path }).config.stores['default']).toMatchObject({
+      type: 'file',
+      path: '/tmp/elsewhere',
+    })
   })
 
   it('for an option of a store with a name', () => {

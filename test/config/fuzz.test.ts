@@ -87,7 +87,8 @@ function survives(text: string, format: 'yaml' | 'json', env = {}): void {
   try {
     const { config, warnings } = loadConfig(withFeed, { file: 'f', text, format, env })
     expect(Number.isInteger(config.port)).toBe(true)
-    expect(Object.values(config.stores).every((store) => store.type === 'memory')).toBe(true)
+    const types = Object.values(config.stores).map(({ type }) => type)
+    expect(types.every((type) => type === 'memory' || type === 'file')).toBe(true)
     formatProblems(warnings, { color: true })
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error

@@ -4,7 +4,8 @@ import { setImmediate } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Published } from '../../src/hub/contract.ts'
-import { Hub } from '../../src/hub/hub.ts'
+import type { Hub } from '../../src/hub/hub.ts'
+import { LogHub } from '../../src/hub/log-hub.ts'
 import type { ChannelName } from '../../src/model/channel.ts'
 import { formatId } from '../../src/model/id.ts'
 import type {
@@ -168,7 +169,7 @@ describe('the overview', () => {
   })
 
   it('tells of errors, those of before included', async () => {
-    const context = doorContext(new Hub(new MemoryStore(), { soon: queueMicrotask }))
+    const context = doorContext(new LogHub(new MemoryStore(), { soon: queueMicrotask }))
     const ticker = new Ticker(5, (error) => context.onError(error))
     const overview = new Overview(context, ticker)
     const told: string[][] = []
@@ -379,6 +380,7 @@ function nothing(): void {}
 function connectionOf(id: string): UserConnection {
   const calls = {
     subscribed: nothing,
+    resubscribed: nothing,
     unsubscribed: nothing,
     removed: nothing,
     disconnect: nothing,

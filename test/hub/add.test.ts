@@ -106,6 +106,17 @@ describe('add', () => {
     expect(listener.lines).toEqual(['a:1', 'a:3', 'caught up', 'a:5', 'b:6'])
   })
 
+  it('does not stand where the new one begins before the former has come there', () => {
+    const rig = new Rig()
+    const listener = stuck(rig)
+    const before = listener.subscription.position
+
+    add(listener, channels('b'), NOW)
+    expect(listener.subscription.position).toBe(before)
+    unstick(rig, listener)
+    expect(listener.subscription.position).toBe(rig.hub.head)
+  })
+
   it('tells the gap of the new one alone', () => {
     const rig = new Rig({ store: { maxMessages: 2 } })
     const [first, second] = rig.say('b:1', 'b:2', 'b:3', 'b:4', 'a:1') as [MessageId, MessageId]

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ALL, NOW, type Published } from '../../src/hub/contract.ts'
-import { idSecond, makeId, type MessageId } from '../../src/model/id.ts'
+import type { Cursor } from '../../src/model/cursor.ts'
+import { idSecond, makeId } from '../../src/model/id.ts'
 import { FanfareError } from '../../src/model/errors.ts'
 import { DelayedStore, settled } from './delayed-store.ts'
 import { after, channels, gapLine, name, Rig, type RigOptions } from './rig.ts'
@@ -149,7 +150,7 @@ describe('with a store that answers later', () => {
     void publish('a:2')
     await store.answerAll()
     const { id } = await published
-    let caughtUp: MessageId | undefined
+    let caughtUp: Cursor | undefined
 
     listener.subscription.add(channels('b'), after(id), (position) => (caughtUp = position))
     void publish('b:3')

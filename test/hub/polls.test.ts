@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ALL } from '../../src/hub/contract.ts'
+import { ALL, type Since } from '../../src/hub/contract.ts'
 import type { MessageId } from '../../src/model/id.ts'
 import { after, channels, Following, gapLine, Lines, name, Rig } from './rig.ts'
 
@@ -145,7 +145,7 @@ describe('a follower of one message', () => {
 })
 
 /** Polls again and again with the id of the last message, as a client does. */
-function poller(rig: Rig, got: string[], since = ALL): void {
+function poller(rig: Rig, got: string[], since: Since = ALL): void {
   const poll: Following = rig.follow(channels('a'), { once, since })
   const goOn = (): void => {
     got.push(...poll.lines)

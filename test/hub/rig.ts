@@ -7,9 +7,9 @@ import type {
   Published,
   Since,
   Sink,
-  Subscription,
 } from '../../src/hub/contract.ts'
-import { Hub, type HubOptions } from '../../src/hub/hub.ts'
+import type { Follower } from '../../src/hub/follower.ts'
+import { type HubOptions, LogHub } from '../../src/hub/log-hub.ts'
 import { channelFromText, type ChannelName } from '../../src/model/channel.ts'
 import { Clock } from '../../src/model/clock.ts'
 import { formatId, type MessageId } from '../../src/model/id.ts'
@@ -32,7 +32,7 @@ export function below(...prefixes: string[]): Selectors {
   return new Selectors([], prefixes)
 }
 
-export const after = (id: MessageId): Since => ({ kind: 'id', after: id })
+export const after = (id: MessageId): Since<MessageId> => ({ kind: 'id', after: id })
 
 /** The hub's loop turns, run by hand. */
 export class Turns {
@@ -154,11 +154,11 @@ export class Rig {
   readonly errors: unknown[] = []
   readonly lines = new Lines()
   readonly memory: MemoryStore
-  readonly hub: Hub
+  readonly hub: LogHub
 
   constructor({ store, wrap, unwatched, ...limits }: RigOptions = {}) {
     this.memory = new MemoryStore(store, this.clock)
-    this.hub = new Hub(wrap ? wrap(this.memory) : this.memory, {
+    this.hub = new LogHub(wrap ? wrap(this.memory) : this.memory, {
       ...limits,
       soon: this.turns.soon,
       onError: (error) => this.errors.push(error),
@@ -189,7 +189,7 @@ export class Rig {
 
 /** A connection with one subscription. */
 export class Following extends Connection {
-  readonly subscription: Subscription
+  readonly subscription: Follower
 
   constructor(rig: Rig, selectors: Selectors, options: Partial<FollowOptions>) {
     super()
@@ -201,7 +201,7 @@ export class Following extends Connection {
 export function add(follower: Following, selectors: Selectors, since: Since): MessageId[] {
   const positions: MessageId[] = []
   follower.subscription.add(selectors, since, (position) => {
-    positions.push(position)
+    positions.push(position as MessageId)
     follower.write(Buffer.from('caught up\n'))
   })
   return positions

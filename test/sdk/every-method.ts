@@ -72,14 +72,21 @@ export const EVERY_METHOD: readonly Expected[] = [
     call: ['worker', 'status', []],
     result: expect.objectContaining({ pid: process.pid, connections: expect.any(Number) }),
   },
-  { call: ['worker', 'reload', []], error: 'not_clustered' },
-  { call: ['worker', 'setConfig', [{ port: 8080 }]], error: 'not_clustered' },
+  { call: ['worker', 'reload', []], error: 'bad_config' },
+  { call: ['worker', 'setConfig', [{ port: 8080 }]], error: 'bad_config' },
   {
     call: ['manager', 'status', []],
-    result: { local: { state: { up: true, downSince: null }, config: expect.any(Object) } },
+    result: {
+      local: expect.objectContaining({
+        state: { up: true, downSince: null },
+        config: expect.any(Object),
+        isManager: true,
+      }),
+    },
   },
   { call: ['manager', 'getConfig', ['local']], result: expect.any(Object) },
   { call: ['manager', 'getConfig', ['other']], error: 'unknown_node' },
-  { call: ['manager', 'setConfig', [{ port: 8080 }]], error: 'not_clustered' },
-  { call: ['manager', 'distributeConfig', []], error: 'not_clustered' },
+  { call: ['manager', 'setConfig', [{ port: 8080 }, 'mona']], error: 'bad_config' },
+  { call: ['manager', 'distributeConfig', []], result: { local: { version: 0, error: null } } },
+  { call: ['manager', 'versions', [5]], result: [] },
 ]

@@ -77,7 +77,9 @@ it('every key that the schema calls secret is hidden by its name', () => {
   expect(secret).toContain('signing_token')
   expect(secret.filter((key) => !isSecretKey(key))).toEqual([])
   // And nothing else that can be set by itself is.
-  const hidden = settings(schema).filter(({ path }) => isSecretKey(path.at(-1) ?? ''))
+  const byName = settings(schema).filter(({ path }) => isSecretKey(path.at(-1) ?? ''))
+  // But for the name of a file that holds one.
+  const hidden = byName.filter(({ path }) => path.at(-2) !== 'tls')
   expect(hidden.map(({ shape }) => shape.writeOnly ?? false)).not.toContain(false)
 })
 
@@ -85,7 +87,7 @@ it('manager/status and worker/status tell how this node is', async () => {
   const { post, admin } = await startManaged()
   const status = async (path: string): Promise<unknown> =>
     JSON.parse((await post(path, {})).body.toString())
-  expect(await status('/manager/status')).toEqual({
+  expect(await status('/manager/status')).toMatchObject({
     local: {
       state: { up: true, downSince: null },
       config: { hostname: '127.0.0.1', port: admin },

@@ -49,8 +49,8 @@ describe('facts', () => {
     facts.set('other', 'three', 'a', '')
     expect(facts.owners('k')).toEqual(['one', 'two'])
     expect(facts.count('k')).toBe(2)
-    expect(facts.size('k', 'one')).toBe(2)
-    expect(facts.size('k', 'nobody')).toBe(0)
+    expect(facts.itemsOf('k', 'one')).toBe(2)
+    expect(facts.itemsOf('k', 'nobody')).toBe(0)
     facts.set('k', 'two', 'a', undefined)
     expect(facts.owners('k')).toEqual(['one'])
     expect(facts.count('k')).toBe(1)
@@ -60,7 +60,7 @@ describe('facts', () => {
 describe('a fact with a time', () => {
   it('is none afterwards', () => {
     const { facts, clock } = start()
-    facts.set('k', 'o', 'i', 'v', 100)
+    facts.set('k', 'o', 'i', 'v', { ttl: 100 })
     clock.now += 99
     expect(facts.get('k', 'o', 'i')).toBe('v')
     expect(facts.owners('k')).toEqual(['o'])
@@ -72,9 +72,9 @@ describe('a fact with a time', () => {
 
   it('has the time, or none, that it was last given', () => {
     const { facts, clock } = start()
-    facts.set('k', 'o', 'longer', 'v', 100)
-    facts.set('k', 'o', 'longer', 'v', 1_000)
-    facts.set('k', 'o', 'for good', 'v', 100)
+    facts.set('k', 'o', 'longer', 'v', { ttl: 100 })
+    facts.set('k', 'o', 'longer', 'v', { ttl: 1_000 })
+    facts.set('k', 'o', 'for good', 'v', { ttl: 100 })
     facts.set('k', 'o', 'for good', 'v')
     clock.now += 500
     expect([...facts.list('k', 'o').keys()]).toEqual(['longer', 'for good'])
@@ -83,7 +83,7 @@ describe('a fact with a time', () => {
   it('is dropped even if nobody asks for it', () => {
     const { facts, clock } = start()
     for (let n = 0; n < 10_000; n++) {
-      facts.set('k', String(n), 'i', 'v', 50)
+      facts.set('k', String(n), 'i', 'v', { ttl: 50 })
       clock.now++
       // 50 are there at any time, and as many may not have been looked at yet.
       expect(facts.total).toBeLessThanOrEqual(100)
@@ -96,7 +96,7 @@ describe('whoever watches', () => {
     const { facts, clock } = start()
     const heard: unknown[] = []
     facts.watch((...change) => heard.push([...change, facts.get('k', 'o', 'i')]))
-    facts.set('k', 'o', 'i', 'v', 100)
+    facts.set('k', 'o', 'i', 'v', { ttl: 100 })
     clock.now += 200
     expect(facts.get('k', 'o', 'i')).toBeUndefined()
     facts.set('k', 'o', 'i', 'w')

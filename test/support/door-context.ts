@@ -8,6 +8,7 @@ import { Clock } from '../../src/model/clock.ts'
 import { Wheel } from '../../src/net/wheel.ts'
 import type { DoorContext } from '../../src/protocols/door.ts'
 import { configSchema } from '../../src/server/schema.ts'
+import { StandAlone } from '../../src/server/stand-alone.ts'
 import { MemoryFacts } from '../../src/stores/memory-facts.ts'
 import { usersKey } from '../../src/users/config.ts'
 import { Users } from '../../src/users/users.ts'
@@ -42,6 +43,11 @@ export function doorContext(hub: Hub, yaml = ''): DoorContext {
     }),
     traffic: new TrafficTable(),
     errors: new RecentErrors(),
+    control: new StandAlone({
+      node: 'test',
+      apply: () => Promise.reject(new Error('there is no server around this door')),
+      reload: undefined,
+    }),
     hub: () => hub,
     onError,
   }

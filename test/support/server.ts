@@ -1,5 +1,6 @@
 import { onTestFinished } from 'vitest'
 import { loadConfig } from '../../src/config/index.ts'
+import type { ResolvedConfig } from '../../src/config/types.ts'
 import { configSchema } from '../../src/server/schema.ts'
 import { FanfareServer, type ServerOptions } from '../../src/server/server.ts'
 
@@ -22,16 +23,7 @@ export interface TestServer {
  * @param yaml its configuration
  */
 export async function startServer(yaml = '', options: ServerOptions = {}): Promise<TestServer> {
-  // Ports of their own are taken only where a test is about them: tests run side by side.
-  const off = ['feed', 'redis', 'sparkleshare', 'fanout', 'management'].filter(
-    (door) => !new RegExp(`^${door}:`, 'm').test(yaml),
-  )
-  const { config } = loadConfig(configSchema(), {
-    text: yaml,
-    file: 'test.yaml',
-    env: {},
-    flags: { port: 0, ...Object.fromEntries(off.map((door) => [door, false])) },
-  })
+  const config = testConfig(yaml)
   const errors: unknown[] = []
   const server = await FanfareServer.start(config, {
     onError: (error) => errors.push(error),
@@ -43,4 +35,20 @@ export async function startServer(yaml = '', options: ServerOptions = {}): Promi
       throw new Error(`the server failed inside: ${errors.map(String).join('; ')}`)
   })
   return { server, port: server.address.port, url: server.url, errors }
+}
+
+/** What a text says, with no ports and no files that it does not name: tests run side by side. */
+export function testConfig(yaml: string): ResolvedConfig {
+  const off = ['feed', 'redis', 'sparkleshare', 'fanout', 'management'].filter(
+    (door) => !new RegExp(`^${door}:`, 'm').test(yaml),
+  )
+  const port = /^port:/m.test(yaml) ? {} : { port: 0 }
+  // The store that runs by itself is a folder beside whoever starts it.
+  const store = /^(?:\{ )?store:/m.test(yaml) ? {} : { store: { type: 'memory' } }
+  return loadConfig(configSchema(), {
+    text: yaml,
+    file: 'test.yaml',
+    env: {},
+    flags: { ...port, ...store, ...Object.fromEntries(off.map((door) => [door, false])) },
+  }).config
 }

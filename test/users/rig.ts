@@ -1,5 +1,6 @@
 import { afterEach, onTestFinished, vi } from 'vitest'
-import { Hub } from '../../src/hub/hub.ts'
+import type { Hub } from '../../src/hub/hub.ts'
+import { LogHub } from '../../src/hub/log-hub.ts'
 import { type ChannelName, channelFromText } from '../../src/model/channel.ts'
 import { ALL, cursorOf } from '../../src/hub/contract.ts'
 import { Selectors } from '../../src/model/selector.ts'
@@ -46,7 +47,7 @@ export function rig(yaml = ''): Rig {
     env: {},
   })
   const errors: unknown[] = []
-  const hub = new Hub(new MemoryStore(), { soon: setImmediate })
+  const hub = new LogHub(new MemoryStore(), { soon: setImmediate })
   const facts = new MemoryFacts()
   const users = new Users({
     hub,

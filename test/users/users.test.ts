@@ -32,9 +32,9 @@ describe('connections', () => {
   it('can be closed by their ids', async () => {
     const { users, connect } = rig()
     const a = await connect('1', 'a')
-    expect(users.disconnect('a')).toBe(true)
+    expect(await users.disconnect('a')).toBe(true)
     expect(a.told.log).toEqual(['disconnect'])
-    expect(users.disconnect('other')).toBe(false)
+    expect(await users.disconnect('other')).toBe(false)
   })
 
   it('of one user are bounded', async () => {
@@ -200,7 +200,7 @@ describe('removing a user', () => {
     expect(a.told.log).toEqual(['+news', 'removed'])
     expect(await users.connected()).toEqual([])
     expect(await users.subscriptionsOf('1')).toEqual([])
-    expect(users.disconnect('a')).toBe(false)
+    expect(await users.disconnect('a')).toBe(false)
     await expect(users.publish('1', json(1))).rejects.toMatchObject({ code: 'not_connected' })
   })
 

@@ -1,7 +1,8 @@
-import type { Encoder, Gap } from '../../hub/contract.ts'
+import { type Cursors, type Encoder, type Gap, IDS } from '../../hub/contract.ts'
+import { type Cursor, formatCursor } from '../../model/cursor.ts'
 import { envelopeOf } from '../../model/envelope.ts'
-import { formatId, type MessageId } from '../../model/id.ts'
 import type { Message } from '../../model/message.ts'
+import type { Selectors } from '../../model/selector.ts'
 
 /** A comment: keeps proxies and clients sure that the stream lives (HTML standard, section 9.2.7). */
 const HEARTBEAT = ':\n\n'
@@ -29,6 +30,7 @@ export class EventsEncoder implements Encoder {
   readonly key: string
   readonly door = 'events'
   readonly tellsGaps = true
+  readonly showsCursors = 'spanning'
   readonly #json: boolean
   readonly #chunked: boolean
   readonly #single: boolean
@@ -44,16 +46,22 @@ export class EventsEncoder implements Encoder {
     return `events ${json} ${chunked} ${single}`
   }
 
-  encode(messages: readonly Message[], gap?: Gap): Buffer {
+  encode(
+    messages: readonly Message[],
+    gap?: Gap,
+    _selectors?: Selectors,
+    cursors: Cursors = IDS,
+  ): Buffer {
     const parts: Buffer[] = []
     if (gap) {
       // So that a client that comes back is not told of it again. Of several channels, one may yet
       // have messages from within the gap.
       const done = this.#single && messages.length === 0
-      parts.push(Buffer.from(`${done ? `id: ${formatId(gap.to)}\n` : ''}${gapEvent(gap)}`))
+      const id = done ? `id: ${cursors.text(gap.to)}\n` : ''
+      parts.push(Buffer.from(`${id}${gapEvent(gap, cursors)}`))
     }
     for (const message of messages) {
-      const head = `id: ${formatId(message.id)}\n${eventLine(message)}`
+      const head = `id: ${cursors.after(message)}\n${eventLine(message)}`
       if (this.#json) parts.push(Buffer.from(`${head}data: ${envelopeOf(message)}\n\n`))
       else {
         parts.push(Buffer.from(head))
@@ -68,8 +76,8 @@ export class EventsEncoder implements Encoder {
    * client that has not heard anything yet resumes without a hole.
    * @param retry ms
    */
-  opening(retry: number, position: MessageId | undefined): Buffer {
-    const id = position === undefined ? '' : `id: ${formatId(position)}\n`
+  opening(retry: number, position: Cursor | undefined): Buffer {
+    const id = position === undefined ? '' : `id: ${formatCursor(position)}\n`
     return this.#frame([Buffer.from(`retry: ${retry}\n${id}\n`)])
   }
 
@@ -108,7 +116,7 @@ function pushData(parts: Buffer[], body: Buffer): void {
   }
 }
 
-function gapEvent(gap: Gap): string {
-  const data = JSON.stringify({ from: formatId(gap.from), to: formatId(gap.to) })
+function gapEvent({ from, to }: Gap, cursors: Cursors): string {
+  const data = JSON.stringify({ from: cursors.text(from), to: cursors.text(to) })
   return `event: gap\ndata: ${data}\n\n`
 }

@@ -7,7 +7,7 @@ import { Cors, corsOptions } from '../../http/cors.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import { readWanted, startOf, type Wanted } from '../../http/following.ts'
 import { errorReply, head, type HeaderLines, reply } from '../../http/reply.ts'
-import { StreamConnection, type StreamOptions } from '../../http/stream.ts'
+import { StreamConnection, type StreamOptions, streamOptions } from '../../http/stream.ts'
 import type { Since } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
@@ -18,6 +18,8 @@ import { EventsEncoder, type EventsForm } from './codec.ts'
 import { eventsConfig, eventsOptions } from './config.ts'
 
 const METHODS = 'GET, OPTIONS'
+
+const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
 export const events: Door = {
   name: 'events',
@@ -35,7 +37,6 @@ class EventsLocation implements LocationHandler {
   readonly #location: LocationConfig
   readonly #retry: number
   readonly #cors: Cors
-  readonly #maxChannels: number
   /** By form. What streams share is made once. */
   readonly #forms = new Map<string, { encoder: EventsEncoder; options: StreamOptions }>()
   readonly #context: DoorContext
@@ -47,7 +48,6 @@ class EventsLocation implements LocationHandler {
     this.#context = context
     this.#traffic = context.traffic.of('events')
     this.#retry = optionsOf(location, eventsOptions).retry
-    this.#maxChannels = context.config.limits.maxSubscriptions
     this.#cors = new Cors(optionsOf(location, corsOptions), {
       allow: 'Last-Event-ID, Cache-Control',
       expose: 'Content-Type',
@@ -75,7 +75,8 @@ class EventsLocation implements LocationHandler {
     let wanted: Wanted
     try {
       const lastEventId = exchange.header('last-event-id')
-      wanted = readWanted(id, exchange.query, lastEventId, this.#maxChannels)
+      const { maxSubscriptions } = this.#context.config.limits
+      wanted = readWanted(id, exchange.query, lastEventId, maxSubscriptions, this.#hub.partitions)
       const format = wanted.query.get('format')?.at(-1) ?? 'text'
       if (format !== 'text' && format !== 'json') {
         throw new FanfareError('bad_request', 'format= is text or json.')
@@ -113,7 +114,7 @@ class EventsLocation implements LocationHandler {
     if (exchange.chunked) lines.push('Transfer-Encoding: chunked')
     const socket = exchange.stream(Buffer.from(head(200, lines, !exchange.chunked), 'latin1'))
     const stream = new StreamConnection(socket, options)
-    const position = since.kind === 'now' ? this.#hub.head : undefined
+    const position = since.kind === 'now' ? this.#hub.headOf(wanted.selectors) : undefined
     stream.write(encoder.opening(this.#retry, position))
     stream.attach(this.#hub.follow({ selectors: wanted.selectors, encoder, sink: stream, since }))
   }
@@ -124,10 +125,13 @@ class EventsLocation implements LocationHandler {
     if (!form) {
       const encoder = new EventsEncoder(wanted)
       const { wheel, config } = this.#context
-      const { idleTimeout, heartbeat } = config.limits
-      const beat = heartbeat > 0 ? encoder.heartbeat() : undefined
-      const traffic = this.#traffic
-      form = { encoder, options: { wheel, heartbeat: beat, idleTimeout, traffic } }
+      const options = streamOptions(config.limits, {
+        wheel,
+        heartbeat: encoder.heartbeat(),
+        traffic: this.#traffic,
+        ...(wanted.chunked ? { farewell: LAST_CHUNK } : {}),
+      })
+      form = { encoder, options }
       this.#forms.set(key, form)
     }
     return form

@@ -1,12 +1,12 @@
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Trust } from '../../access/trust.ts'
 import type { Limits } from '../../config/types.ts'
-import type { StreamOptions } from '../../http/stream.ts'
+import { type StreamOptions, streamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Clock } from '../../model/clock.ts'
-import { TcpListener, urlHost } from '../../net/listener.ts'
+import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import { Pacer } from '../../net/paced.ts'
 import type { DoorContext, Place } from '../door.ts'
 import { FanoutEncoder } from './codec.ts'
@@ -18,7 +18,7 @@ const BUSY = 'debug!busy\n'
 
 /** What the connections of the fanout door share. */
 export class FanoutServer {
-  readonly config: FanoutConfig
+  config: FanoutConfig
   readonly limits: Limits
   readonly hub: Hub
   readonly traffic: Traffic
@@ -32,13 +32,15 @@ export class FanoutServer {
   readonly statistics: Statistics
   /** Announcements of peers that are not trusted. */
   refused = 0
-  readonly #listener: TcpListener
+  readonly listener: TcpListener
+  readonly #context: DoorContext
   readonly #started = performance.now()
   /** How many connections follow each channel. */
   readonly #followed = new Map<ChannelName, number>()
 
   constructor(config: FanoutConfig, context: DoorContext) {
     this.config = config
+    this.#context = context
     this.pacer = new Pacer(config.pace)
     this.limits = context.config.limits
     this.hub = context.hub(config.store)
@@ -46,13 +48,12 @@ export class FanoutServer {
     this.trust = context.trust
     this.clock = context.clock
     this.onError = (error) => context.onError(error)
-    const { idleTimeout, maxConnections } = this.limits
-    const { traffic } = this
-    this.stream = { wheel: context.wheel, heartbeat: undefined, idleTimeout, traffic }
-    this.#listener = new TcpListener((socket) => this.#accept(socket), this.onError)
+    const { limits, traffic } = this
+    this.stream = streamOptions(limits, { wheel: context.wheel, heartbeat: undefined, traffic })
+    this.listener = new TcpListener((socket) => this.#accept(socket), this.onError)
     this.statistics = {
       uptime: 0,
-      clientLimit: config.clientLimit ?? maxConnections,
+      clientLimit: config.clientLimit ?? limits.maxConnections,
       rejected: 0,
       maxConnections: 0,
       connections: 0,
@@ -68,9 +69,13 @@ export class FanoutServer {
     }
   }
 
-  /** @throws Error as node:net gives it */
-  async listen(address: string): Promise<Place> {
-    const bound = await this.#listener.listen(this.config.port, address)
+  /**
+   * @param former its port is taken over when it is the same
+   * @throws Error as node:net gives it
+   */
+  async listen(former?: TcpListener): Promise<Place> {
+    const where = whereOf(this.config, this.#context.config.address)
+    const bound = (await this.listener.listen(where, former)) as AddressInfo
     const host = urlHost(bound)
     const example = `echo 'announce hello world' | nc -N ${host.replace(/[[\]]/g, '')} ${bound.port}`
     return {
@@ -81,8 +86,26 @@ export class FanoutServer {
     }
   }
 
+  /**
+   * @param context of a configuration that is to hold
+   * @returns what makes it hold here; undefined: another port, or another store
+   */
+  update(config: FanoutConfig, context: DoorContext): (() => void) | undefined {
+    const isThere = this.listener.isAt(whereOf(config, context.config.address))
+    if (!isThere || context.hub(config.store) !== this.hub) return undefined
+    return () => {
+      this.config = config
+      this.pacer.pause = config.pace
+      this.statistics.clientLimit = config.clientLimit ?? this.limits.maxConnections
+    }
+  }
+
+  drain(): Promise<void> {
+    return this.listener.drain()
+  }
+
   close(): Promise<void> {
-    return this.#listener.close()
+    return this.listener.close()
   }
 
   info(): Buffer {

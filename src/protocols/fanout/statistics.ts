@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 export interface Statistics {
   /** Seconds since the start. */
   uptime: number
-  readonly clientLimit: number
+  clientLimit: number
   /** Connections that were turned away because of it. */
   rejected: number
   /** The most connections that there were at once. */

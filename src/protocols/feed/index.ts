@@ -3,18 +3,21 @@
  * chunk; POST and PUT publish; HEAD counts. See docs/protocols/feed.md.
  */
 import { doorOf } from '../../config/types.ts'
-import type { Door } from '../door.ts'
+import type { Door, DoorContext } from '../door.ts'
+import { runningServer } from '../running.ts'
 import { feedConfig, feedKey } from './config.ts'
 import { FeedServer } from './server.ts'
 
 export const feed: Door = {
   name: 'feed',
   config: feedConfig,
-  async start(context) {
-    const config = doorOf(context.config, 'feed', feedKey)
+  async start(context, former) {
+    const config = optionsIn(context)
     if (config === false) return undefined
     const server = new FeedServer(config, context)
-    const place = await server.listen(config.address ?? context.config.address)
-    return { places: [place], stop: () => server.close() }
+    const place = await server.listen(former?.listener)
+    return runningServer(server, place, optionsIn)
   },
 }
+
+const optionsIn = ({ config }: DoorContext) => doorOf(config, 'feed', feedKey)

@@ -1,11 +1,11 @@
-import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { unlink } from 'node:fs/promises'
 import type { Trust } from '../../access/trust.ts'
 import type { Limits } from '../../config/types.ts'
 import type { StreamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
-import { listenOn, portOf, urlHost } from '../../net/listener.ts'
+import { TcpListener, urlHost, type Where } from '../../net/listener.ts'
 import { Wheel } from '../../net/wheel.ts'
 import type { DoorContext, Place } from '../door.ts'
 import { FeedEncoder, stillalive } from './codec.ts'
@@ -18,7 +18,7 @@ const REVOLUTION = 5_000
 
 /** What the connections of the feed share. */
 export class FeedServer {
-  readonly config: FeedConfig
+  config: FeedConfig
   readonly limits: Limits
   readonly hub: Hub
   readonly trust: Trust
@@ -27,7 +27,8 @@ export class FeedServer {
   readonly wheel: Wheel
   readonly stream: StreamOptions
   readonly onError: (error: unknown) => void
-  readonly #listener: Server
+  readonly listener: TcpListener
+  readonly #context: DoorContext
   readonly #open = new Set<Socket>()
   readonly #started = performance.now()
   #subscribers = 0
@@ -40,6 +41,7 @@ export class FeedServer {
 
   constructor(config: FeedConfig, context: DoorContext) {
     this.config = config
+    this.#context = context
     this.limits = context.config.limits
     this.hub = context.hub(config.store)
     this.trust = context.trust
@@ -48,20 +50,22 @@ export class FeedServer {
     this.wheel = new Wheel(config.stillalive || REVOLUTION)
     this.stream = {
       wheel: this.wheel,
-      idleTimeout: this.limits.idleTimeout,
-      heartbeat:
-        config.stillalive === 0
-          ? undefined
-          : ({ subscription }) => {
-              // Its time may be asked for: whoever has not got all that was before it must not hear it.
-              if (subscription && subscription.position < this.hub.head) return undefined
-              return this.#stillalive(context.clock.now())
-            },
+      // As it is now, for streams that are open, too.
+      get idleTimeout() {
+        return context.config.limits.idleTimeout
+      },
+      heartbeat: ({ subscription }) => {
+        if (this.config.stillalive === 0) return undefined
+        // Its time may be asked for: whoever has not got all that was before it must not hear it.
+        if (subscription && !subscription.isCurrent) return undefined
+        return this.#stillalive(context.clock.now())
+      },
     }
-    this.#listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(socket),
-    )
-    this.#listener.maxConnections = this.limits.maxConnections
+    this.listener = new TcpListener((socket) => this.#accept(socket), this.onError, {
+      most: this.limits.maxConnections,
+      allowHalfOpen: true,
+      keepAlive: 0,
+    })
   }
 
   /** Whether it listens on a UNIX socket. */
@@ -70,38 +74,56 @@ export class FeedServer {
   }
 
   /**
-   * @param address for a port; '' = all interfaces
+   * @param former its port is taken over when it is the same
    * @throws Error as node:net gives it
    */
-  async listen(address: string): Promise<Place> {
-    const { port } = this.config
-    if (typeof port === 'string') {
-      await listenOn(this.#listener, { path: port }, this.onError).catch(
-        async (error: NodeJS.ErrnoException) => {
-          // What a server that was killed has left behind.
-          if (error.code !== 'EADDRINUSE' || (await answers(port))) throw error
-          await unlink(port)
-          await listenOn(this.#listener, { path: port }, this.onError)
-        },
-      )
+  async listen(former?: TcpListener): Promise<Place> {
+    const where = whereOf(this.config, this.#context)
+    const { listener } = this
+    if ('path' in where) {
+      const { path } = where
+      await listener.listen(where, former).catch(async (error: NodeJS.ErrnoException) => {
+        // What a server that was killed has left behind.
+        if (error.code !== 'EADDRINUSE' || (await answers(path))) throw error
+        await unlink(path)
+        await listener.listen(where)
+      })
       this.wheel.start()
-      const example = `curl -N --unix-socket ${port} http://localhost/json`
-      return { what: 'feed', where: port, example }
+      return {
+        what: 'feed',
+        where: path,
+        example: `curl -N --unix-socket ${path} http://localhost/json`,
+      }
     }
-    await listenOn(this.#listener, portOf(port, address), this.onError)
+    const bound = await listener.listen(where, former)
+    if (!bound) throw new Error('the feed listens to nothing')
     this.wheel.start()
-    const bound = this.#listener.address() as AddressInfo
     const url = `http://${urlHost(bound)}:${bound.port}`
     return { what: 'feed', where: url, example: `curl -N ${url}/json`, address: bound.address }
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      this.#listener.close(() => resolve())
-    })
+  /**
+   * @param context of a configuration that is to hold
+   * @returns what makes it hold here; undefined: another port, or another store
+   */
+  update(config: FeedConfig, context: DoorContext): (() => void) | undefined {
+    const isThere = this.listener.isAt(whereOf(config, context))
+    if (!isThere || context.hub(config.store) !== this.hub) return undefined
+    return () => {
+      this.config = config
+      this.wheel.interval = config.stillalive || REVOLUTION
+      this.listener.most = this.limits.maxConnections
+    }
+  }
+
+  async drain(): Promise<void> {
+    await this.listener.drain()
     this.wheel.stop()
-    for (const socket of this.#open) socket.destroy()
-    await closed
+  }
+
+  async close(): Promise<void> {
+    this.wheel.stop()
+    await this.listener.close()
   }
 
   subscribed(socket: Socket): void {
@@ -147,6 +169,11 @@ export class FeedServer {
     if (this.#alive.at !== now) this.#alive = { at: now, bytes: stillalive(now) }
     return this.#alive.bytes
   }
+}
+
+function whereOf({ port, address }: FeedConfig, context: DoorContext): Where {
+  if (typeof port === 'string') return { path: port }
+  return { port, address: address ?? context.config.address }
 }
 
 /** Whether anybody listens on a UNIX socket. */

@@ -1,5 +1,6 @@
-import { ALL, NOW, type Since } from '../../hub/contract.ts'
+import { ALL, type Log, NOW, type Since } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
+import { cursorFrom } from '../../model/cursor.ts'
 import { BEFORE_ALL, idBeforeTime, IDS_PER_SECOND, makeId, type MessageId } from '../../model/id.ts'
 import type { Selectors } from '../../model/selector.ts'
 
@@ -19,13 +20,18 @@ export async function sinceTime(
   if (seconds === undefined) return NOW
   if (seconds <= 0) return ALL
   const after = idBeforeTime(seconds)
-  if (Number.isInteger(seconds) || after >= hub.head) return { kind: 'time', after }
-  return { kind: 'time', after: await lastBefore(hub, selectors, seconds, after) }
+  if (Number.isInteger(seconds)) return { kind: 'time', after }
+  // Each partition has a second of its own.
+  const places = hub.parts(selectors).map(async ({ log, selectors: part }) => {
+    const last = after >= log.head ? after : await lastBefore(log, part, seconds, after)
+    return [log.place, last] as const
+  })
+  return { kind: 'time', after: cursorFrom(hub.partitions, await Promise.all(places)) }
 }
 
 /** The newest message of that second that is older than `seconds`, else the second's beginning. */
 async function lastBefore(
-  hub: Hub,
+  log: Log,
   selectors: Selectors,
   seconds: number,
   start: MessageId,
@@ -36,7 +42,7 @@ async function lastBefore(
   const end = makeId(Math.floor(seconds), IDS_PER_SECOND - 1)
   let cursor = start
   for (let after = start; after < end; ) {
-    const page = await hub.read({ selectors, after, upTo: end, limit: PAGE })
+    const page = await log.read({ selectors, after, upTo: end, limit: PAGE })
     for (const message of page.messages) {
       if (message.time >= time) return cursor
       cursor = message.id
@@ -44,7 +50,7 @@ async function lastBefore(
     if (page.upTo <= after) return cursor
     after = page.upTo === BEFORE_ALL ? end : page.upTo
     if (after < end && page.messages.length > 0) await turn()
-    if (after >= hub.head) return cursor
+    if (after >= log.head) return cursor
   }
   return cursor
 }

@@ -3,18 +3,22 @@
  * as programs would have them (POST), and the console. See docs/management.md.
  */
 import { doorOf } from '../../config/types.ts'
-import type { Door } from '../door.ts'
+import type { Door, DoorContext } from '../door.ts'
+import { runningServer } from '../running.ts'
 import { managementConfig, managementKey } from './config.ts'
 import { ManagementServer } from './server.ts'
 
 export const management: Door = {
   name: 'management',
   config: managementConfig,
-  async start(context) {
-    const config = doorOf(context.config, 'management', managementKey)
+  usesUsers: true,
+  async start(context, former) {
+    const config = optionsIn(context)
     if (config === false) return undefined
     const server = new ManagementServer(config, context)
-    const place = await server.listen()
-    return { places: [place], stop: () => server.close() }
+    const place = await server.listen(former?.listener)
+    return runningServer(server, place, optionsIn)
   },
 }
+
+const optionsIn = ({ config }: DoorContext) => doorOf(config, 'management', managementKey)

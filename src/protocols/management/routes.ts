@@ -9,7 +9,7 @@ import { valuesOfBody } from './body.ts'
 
 /** What a path of the port is. */
 type Found =
-  | { readonly kind: 'document'; readonly html: boolean; readonly text: () => string }
+  | { readonly kind: 'document'; readonly html: boolean; readonly text: (caller: Caller) => string }
   | { readonly kind: 'method'; readonly method: Method; readonly segments: readonly string[] }
 
 const NOBODY = { left: () => {} }
@@ -35,8 +35,8 @@ export class Routes {
       case 'HEAD':
         if (found?.kind === 'document') {
           const { html, text } = found
-          if (html) answerHtml(exchange, 200, text())
-          else answerJson(exchange, 200, text())
+          if (html) answerHtml(exchange, 200, text(this.#caller))
+          else answerJson(exchange, 200, text(this.#caller))
         } else if (found && takesPath(found)) this.#get(exchange, found)
         else this.#cannot(exchange)
         return
@@ -96,13 +96,17 @@ export class Routes {
   }
 }
 
+function carriedApi(caller: Caller): string {
+  return apiText((service) => caller.carries(service))
+}
+
 /** Names in whatever case, and one slash at the end, as the original took them. */
 function find(path: string): Found | undefined {
   const [, service = '', name, ...segments] = path.replace(/(?<=.)\/$/, '').split('/')
   if (name === undefined) {
     switch (service.toLowerCase()) {
       case 'api':
-        return { kind: 'document', html: true, text: apiText }
+        return { kind: 'document', html: true, text: carriedApi }
       case 'openapi.json':
         return { kind: 'document', html: false, text: openApi }
       default:

@@ -1,18 +1,20 @@
 import { lookup } from 'node:dns/promises'
 import type { AddressInfo } from 'node:net'
+import type { HttpLimits } from '../../http/limits.ts'
 import { isLoopback } from '../../access/peers.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import { HttpServer } from '../../http/server.ts'
 import { errorReply } from '../../http/reply.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
-import { urlHost } from '../../net/listener.ts'
+import { type TcpListener, urlHost } from '../../net/listener.ts'
 import { Caller } from '../../services/run/caller.ts'
 import type { DoorContext, Place } from '../door.ts'
 import { refuse } from './answers.ts'
 import type { ManagementConfig } from './config.ts'
 import { ConsoleRoutes } from './console/index.ts'
 import { Guard } from './guard.ts'
+import { Heartbeats } from './heartbeat.ts'
 import { Routes } from './routes.ts'
 
 /** What JSON or a form has around a message of the largest size: other arguments, escapes. */
@@ -23,32 +25,41 @@ const CONSOLE_DATA = '/console/'
 
 /** The port of the services and the console. */
 export class ManagementServer {
-  readonly #config: ManagementConfig
+  #config: ManagementConfig
   readonly #context: DoorContext
-  readonly #guard: Guard
+  #guard: Guard
   readonly #console: ConsoleRoutes
   readonly #routes: Routes
+  readonly #heartbeats: Heartbeats
   readonly #traffic: Traffic
   readonly #http: HttpServer
+  readonly #limits: HttpLimits
   #address: AddressInfo | undefined
 
   constructor(config: ManagementConfig, context: DoorContext) {
-    const { limits } = context.config
     this.#config = config
     this.#context = context
     this.#traffic = context.traffic.of('management')
     this.#guard = new Guard(config, context.trust)
     this.#console = new ConsoleRoutes(context)
+    this.#heartbeats = new Heartbeats(context)
     const caller = new Caller({
       users: context.users,
-      config: context.config,
+      get config() {
+        return context.config
+      },
+      control: context.control,
       traffic: context.traffic,
       counted: this.#traffic,
-      place: () => ({ hostname: config.address, port: this.#address?.port ?? config.port }),
+      place: () => {
+        const { address: hostname, port } = this.#config
+        return { hostname, port: this.#address?.port ?? port }
+      },
     })
     this.#routes = new Routes(caller, (error) => this.#failed(error))
+    this.#limits = limitsOf(context)
     this.#http = new HttpServer({
-      limits: { ...limits, maxBodyBytes: limits.maxBodyBytes + AROUND_MESSAGE },
+      limits: this.#limits,
       maxConnections: config.maxConnections,
       handle: (exchange) => this.#handle(exchange),
       upgrade: (upgrade) =>
@@ -58,26 +69,48 @@ export class ManagementServer {
   }
 
   /**
+   * @param former its port is taken over when it is the same
    * @throws Error when it could be reached from elsewhere and there is no key, or as node:net gives it
    */
-  async listen(): Promise<Place> {
+  async listen(former?: TcpListener): Promise<Place> {
     const { address, key, port } = this.#config
     // What a name stands for must not change between looking and listening.
     const numeric = address === '' ? '' : await resolve(address)
-    if (key === undefined && !isLoopback(numeric)) {
-      throw new Error(
-        `\`management.address\` is ${address === '' ? "'' (all interfaces)" : address}, which other ` +
-          'machines can reach, and there is no `management.key`. Set one of 16 characters or more ' +
-          '(in the environment: FANFARE_MANAGEMENT__KEY), or leave the address at 127.0.0.1.',
-      )
-    }
-    this.#address = await this.#http.listen(port, numeric)
+    mustBeGuarded(key, address, numeric)
+    this.#address = await this.#http.listen(port, numeric, former)
     const url = `http://${urlHost(this.#address)}:${this.#address.port}/`
     const secret = key === undefined ? '' : ' -H "Authorization: Bearer KEY"'
     return { what: 'management', where: url, example: `curl${secret} ${url}user/listAll` }
   }
 
+  get listener(): TcpListener {
+    return this.#http.listener
+  }
+
+  /**
+   * @param context of a configuration that is to hold
+   * @returns what makes it hold here, for open connections, too; undefined: another port
+   * @throws Error as `listen`
+   */
+  update(config: ManagementConfig, context: DoorContext): (() => void) | undefined {
+    const { address, port, key } = this.#config
+    if (config.address !== address || config.port !== port) return undefined
+    const bound = this.#address?.address ?? address
+    if (config.key !== key) mustBeGuarded(config.key, address, bound)
+    return () => {
+      this.#config = config
+      this.#guard = new Guard(config, context.trust)
+      Object.assign(this.#limits, limitsOf(this.#context))
+      this.#http.update(config.maxConnections)
+    }
+  }
+
+  drain(): Promise<void> {
+    return this.#http.drain()
+  }
+
   async close(): Promise<void> {
+    this.#heartbeats.end()
     await this.#http.close()
   }
 
@@ -87,6 +120,7 @@ export class ManagementServer {
       if (exchange.path.startsWith(CONSOLE_DATA)) this.#guard.mustCall(exchange)
       if (this.#console.handle(exchange)) return
       this.#guard.mustCall(exchange)
+      if (this.#heartbeats.handle(exchange)) return
     } catch (thrown) {
       // Not the console's own failures: those are the server's to report.
       if (!(thrown instanceof FanfareError)) throw thrown
@@ -104,6 +138,20 @@ export class ManagementServer {
     this.#traffic.refused++
     return error
   }
+}
+
+function limitsOf({ config: { limits } }: DoorContext): HttpLimits {
+  return { ...limits, maxBodyBytes: limits.maxBodyBytes + AROUND_MESSAGE }
+}
+
+/** @throws Error when it can be reached from elsewhere, and there is no key */
+function mustBeGuarded(key: string | undefined, address: string, numeric: string): void {
+  if (key !== undefined || isLoopback(numeric)) return
+  throw new Error(
+    `\`management.address\` is ${address === '' ? "'' (all interfaces)" : address}, which other ` +
+      'machines can reach, and there is no `management.key`. Set one of 16 characters or more ' +
+      '(in the environment: FANFARE_MANAGEMENT__KEY), or leave the address at 127.0.0.1.',
+  )
 }
 
 /** @throws Error as node:dns gives it, naming the address as node:net would */

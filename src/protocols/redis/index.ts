@@ -3,18 +3,21 @@
  * write the same messages. See docs/protocols/redis.md.
  */
 import { doorOf } from '../../config/types.ts'
-import type { Door } from '../door.ts'
+import type { Door, DoorContext } from '../door.ts'
+import { runningServer } from '../running.ts'
 import { redisConfig, redisKey } from './config.ts'
 import { RedisServer } from './server.ts'
 
 export const redis: Door = {
   name: 'redis',
   config: redisConfig,
-  async start(context) {
-    const config = doorOf(context.config, 'redis', redisKey)
+  async start(context, former) {
+    const config = optionsIn(context)
     if (config === false) return undefined
     const server = new RedisServer(config, context)
-    const place = await server.listen(config.address ?? context.config.address)
-    return { places: [place], stop: () => server.close() }
+    const place = await server.listen(former?.listener)
+    return runningServer(server, place, optionsIn)
   },
 }
+
+const optionsIn = ({ config }: DoorContext) => doorOf(config, 'redis', redisKey)

@@ -1,11 +1,10 @@
 import type { Hub } from '../../hub/hub.ts'
 import { BEFORE_ALL, idBeforeTime, IDS_PER_SECOND, makeId, type MessageId } from '../../model/id.ts'
-import type { MaybePromise } from '../../model/maybe.ts'
+import { chain, type MaybePromise } from '../../model/maybe.ts'
 import type { Message } from '../../model/message.ts'
 import { Selectors } from '../../model/selector.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import { RedisError } from './errors.ts'
-import { chain } from './replying.ts'
 
 const BAD_ID = new RedisError('ERR Invalid stream ID specified as stream command argument')
 const BAD_START = new RedisError('ERR invalid start ID for the interval')
@@ -116,11 +115,12 @@ export function readRange(hub: Hub, query: RangeQuery): MaybePromise<readonly Me
   const selectors = Selectors.channel(query.channel)
   const found: Message[] = []
   let bytes = 0
+  const log = hub.at(query.channel)
   let { after, upTo } = range
   const step = (): MaybePromise<readonly Message[]> => {
     if (after >= upTo || found.length >= count) return found
     const limit = Math.min(PAGE, count - found.length)
-    return chain(hub.read({ selectors, after, upTo, limit, newest }), (page) => {
+    return chain(log.read({ selectors, after, upTo, limit, newest }), (page) => {
       const messages = newest ? page.messages.toReversed() : page.messages
       for (const message of messages) {
         if (message.time < range.from || message.time > range.until) continue

@@ -1,11 +1,11 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import type { Limits } from '../../config/types.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Clock } from '../../model/clock.ts'
-import { listenOn, portOf, urlHost } from '../../net/listener.ts'
+import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import type { Wheel } from '../../net/wheel.ts'
 import type { DoorContext, Place } from '../door.ts'
 import { type Form, PubSubEncoder } from './codec.ts'
@@ -22,7 +22,7 @@ const TOO_MANY = Buffer.from('-ERR max number of clients reached\r\n')
 
 /** What the connections of this door share. */
 export class RedisServer {
-  readonly config: RedisConfig
+  config: RedisConfig
   readonly limits: Limits
   readonly parserLimits: ParserLimits
   readonly hub: Hub
@@ -46,8 +46,8 @@ export class RedisServer {
   connections = 0
   rejected = 0
   readonly #context: DoorContext
-  readonly #password: Buffer | undefined
-  readonly #listener: Server
+  #password: Buffer | undefined
+  readonly listener: TcpListener
   readonly #started = performance.now()
   readonly #encoders = new Map<string, PubSubEncoder>()
   /** Bytes of connections that have closed. */
@@ -67,19 +67,25 @@ export class RedisServer {
     this.wheel = context.wheel
     this.clock = context.clock
     this.onError = (error) => context.onError(error)
-    this.#password = config.password === undefined ? undefined : digest(config.password)
-    this.parserLimits = {
-      maxArguments: config.maxArguments,
-      maxArgumentBytes: config.maxArgumentBytes ?? this.limits.maxBodyBytes,
-      maxInlineBytes: config.maxInlineBytes,
+    this.#password = passwordOf(config)
+    this.parserLimits = parserLimits(config, this.limits)
+    const options = { allowHalfOpen: true, keepAlive: KEEP_ALIVE }
+    this.listener = new TcpListener((socket) => this.#accept(socket), this.onError, options)
+  }
+
+  /**
+   * @param context of a configuration that is to hold
+   * @returns what makes it hold here; undefined: another port, or another store. Who has given the former
+   * password needs not give the new one, as in Redis.
+   */
+  update(config: RedisConfig, context: DoorContext): (() => void) | undefined {
+    const isThere = this.listener.isAt(whereOf(config, context.config.address))
+    if (!isThere || context.hub(config.store) !== this.hub) return undefined
+    return () => {
+      this.config = config
+      this.#password = passwordOf(config)
+      Object.assign(this.parserLimits, parserLimits(config, this.limits))
     }
-    const options = {
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: KEEP_ALIVE,
-    }
-    this.#listener = createServer(options, (socket) => this.#accept(socket))
   }
 
   /** Whether a password is asked for. */
@@ -141,7 +147,7 @@ export class RedisServer {
   }
 
   get port(): number {
-    return (this.#listener.address() as AddressInfo).port
+    return this.listener.address?.port ?? 0
   }
 
   /** Bytes since the start, in and out. */
@@ -156,13 +162,12 @@ export class RedisServer {
   }
 
   /**
-   * @param address '' = all interfaces
+   * @param former its port is taken over when it is the same
    * @throws Error as node:net gives it
    */
-  async listen(address: string): Promise<Place> {
-    const { port } = this.config
-    await listenOn(this.#listener, portOf(port, address), this.onError)
-    const bound = this.#listener.address() as AddressInfo
+  async listen(former?: TcpListener): Promise<Place> {
+    const where = whereOf(this.config, this.#context.config.address)
+    const bound = (await this.listener.listen(where, former)) as AddressInfo
     const shown = urlHost(bound)
     const host = shown.replace(/[[\]]/g, '')
     const local = host === '127.0.0.1' || host === 'localhost'
@@ -175,12 +180,12 @@ export class RedisServer {
     }
   }
 
-  async close(): Promise<void> {
-    const closed = new Promise<void>((resolve) => {
-      this.#listener.close(() => resolve())
-    })
-    for (const { socket } of this.clients.values()) socket.destroy()
-    await closed
+  drain(): Promise<void> {
+    return this.listener.drain()
+  }
+
+  close(): Promise<void> {
+    return this.listener.close()
   }
 
   #accept(socket: Socket): void {
@@ -196,6 +201,15 @@ export class RedisServer {
     this.clients.set(connection.id, connection)
     this.counted.opened()
   }
+}
+
+function passwordOf({ password }: RedisConfig): Buffer | undefined {
+  return password === undefined ? undefined : digest(password)
+}
+
+function parserLimits(config: RedisConfig, { maxBodyBytes }: Limits): ParserLimits {
+  const { maxArguments, maxArgumentBytes = maxBodyBytes, maxInlineBytes } = config
+  return { maxArguments, maxArgumentBytes, maxInlineBytes }
 }
 
 /** Two passwords are compared by these, which takes the same time for all. @param text one character a byte */

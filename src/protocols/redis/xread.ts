@@ -1,12 +1,12 @@
-import type { EndReason, Encoder, Sink, Subscription } from '../../hub/contract.ts'
+import type { EndReason, Encoder, Log, Sink, Subscription } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { ChannelName } from '../../model/channel.ts'
+import { type Cursor, cursorFrom } from '../../model/cursor.ts'
 import type { MessageId } from '../../model/id.ts'
-import { attempt, type MaybePromise } from '../../model/maybe.ts'
+import { all, attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import type { Message } from '../../model/message.ts'
 import { Selectors } from '../../model/selector.ts'
 import type { Waiting } from './connection.ts'
-import { all, chain } from './replying.ts'
 
 /** One of XREAD's streams. */
 export interface Stream {
@@ -30,7 +30,7 @@ export interface Found {
   /** Streams that have something, in the order asked for. */
   readonly streams: readonly { readonly name: string; readonly messages: readonly Message[] }[]
   /** Nothing more is there up to here. */
-  readonly upTo: MessageId
+  readonly upTo: Cursor
 }
 
 /** Entries of one stream at once, whatever is asked for. */
@@ -42,25 +42,31 @@ export function readStreams(hub: Hub, request: ReadRequest): MaybePromise<Found>
   const bytes = Math.floor(request.maxBytes / streams.length)
   const limit = Math.min(count, MOST)
   const reads = streams.map(({ channel, after, from }) =>
-    readFrom(hub, { selectors: Selectors.channel(channel), after, limit, bytes }, from),
+    readFrom(hub.at(channel), { selectors: Selectors.channel(channel), after, limit, bytes }, from),
   )
   return chain(all(reads), (pages) => ({
     streams: streams
       .map(({ name }, index) => ({ name, messages: pages[index]?.messages ?? [] }))
       .filter(({ messages }) => messages.length > 0),
-    upTo: pages.reduce((least, { upTo }) => (upTo < least ? upTo : least), hub.head),
+    upTo: cursorFrom(
+      hub.partitions,
+      streams.map(({ channel }, index) => {
+        const { place, head } = hub.at(channel)
+        return [place, Math.min(pages[index]?.upTo ?? head, head) as MessageId] as const
+      }),
+    ),
   }))
 }
 
-type Query = Parameters<Hub['read']>[0]
+type Query = Parameters<Log['read']>[0]
 type Slice = { messages: readonly Message[]; upTo: MessageId }
 
 /** @param from messages before this time (ms) are passed by: they share a second with what is wanted */
-function readFrom(hub: Hub, query: Query, from: number): MaybePromise<Slice> {
-  return chain(hub.read(query), ({ messages, upTo }): MaybePromise<Slice> => {
+function readFrom(log: Log, query: Query, from: number): MaybePromise<Slice> {
+  return chain(log.read(query), ({ messages, upTo }): MaybePromise<Slice> => {
     const wanted = from === 0 ? messages : messages.filter(({ time }) => time >= from)
     if (wanted.length > 0 || messages.length === 0) return { messages: wanted, upTo }
-    return readFrom(hub, { ...query, after: upTo }, from)
+    return readFrom(log, { ...query, after: upTo }, from)
   })
 }
 
@@ -109,7 +115,7 @@ export class BlockedRead implements Sink, Waiting {
   }
 
   /** @param after everything up to here was looked at */
-  start(after: MessageId): void {
+  start(after: Cursor): void {
     this.#wind()
     this.#follow(after)
   }
@@ -135,7 +141,7 @@ export class BlockedRead implements Sink, Waiting {
     this.#subscription = undefined
   }
 
-  #follow(after: MessageId): void {
+  #follow(after: Cursor): void {
     this.#following = true
     const subscription = this.#hub.follow({
       selectors: this.#selectors,

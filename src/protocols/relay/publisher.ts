@@ -101,7 +101,8 @@ export class PublisherLocation implements LocationHandler {
         settle(
           this.#hub.stat(channel),
           (stat) => this.#published(exchange, channel, published, stat),
-          (error) => this.#fail(exchange, error),
+          // It is stored, whatever else can be said: to whoever is told otherwise, it comes twice.
+          () => this.#published(exchange, channel, published, undefined),
         )
       },
       (error) => this.#fail(exchange, error),

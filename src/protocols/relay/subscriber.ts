@@ -3,14 +3,7 @@ import { optionsOf } from '../../config/types.ts'
 import { Cors, corsOptions } from '../../http/cors.ts'
 import type { Exchange, Waiter } from '../../http/exchange.ts'
 import { errorReply, type HeaderLines, reply } from '../../http/reply.ts'
-import {
-  cursorOf,
-  type EndReason,
-  gapOf,
-  type Since,
-  type Sink,
-  type Subscription,
-} from '../../hub/contract.ts'
+import type { EndReason, History, Since, Sink, Subscription } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { channelFromBytes, type ChannelName, percentDecode } from '../../model/channel.ts'
@@ -18,7 +11,6 @@ import { FanfareError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
 import { attempt } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
-import type { Page } from '../../stores/store.ts'
 import type { DoorContext, LocationHandler } from '../door.ts'
 import { subscriberOptions } from './config.ts'
 import { pollCursor } from './cursor.ts'
@@ -72,7 +64,7 @@ export class SubscriberLocation implements LocationHandler {
     try {
       channel = readChannel(id)
       // An id of a moment ago may lie a little ahead of the clock.
-      const latest = Math.max(Date.now() / 1000, idSecond(this.#hub.head))
+      const latest = Math.max(Date.now() / 1000, idSecond(this.#hub.at(channel).head))
       since = pollCursor(
         exchange.header('if-modified-since'),
         exchange.header('if-none-match'),
@@ -103,22 +95,16 @@ export class SubscriberLocation implements LocationHandler {
 
   /** Interval polling: what is there, or 304. */
   #answer(exchange: Exchange, channel: ChannelName, since: Since): void {
-    const { head } = this.#hub
     attempt(
-      () =>
-        this.#hub.read({
-          selectors: Selectors.channel(channel),
-          after: cursorOf(since, head),
-          limit: 1,
-        }),
-      (page) => this.#give(exchange, page, gapOf(since, page.floor, head)),
+      () => this.#hub.history(since, { selectors: Selectors.channel(channel), limit: 1 }),
+      (found) => this.#give(exchange, found),
       (error) => this.#fail(exchange, error),
     )
   }
 
-  #give(exchange: Exchange, page: Page, gap: ReturnType<typeof gapOf>): void {
-    if (page.messages.length > 0) {
-      exchange.send(this.#encoder(exchange).encode(page.messages, gap))
+  #give(exchange: Exchange, { messages, gap }: History): void {
+    if (messages.length > 0) {
+      exchange.send(this.#encoder(exchange).encode(messages, gap))
       return
     }
     // The client's own validators again, so that it may take them from any answer.

@@ -1,3 +1,4 @@
+import type { Log } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import { type ChannelName, textToBytes } from '../../model/channel.ts'
 import type { MessageId } from '../../model/id.ts'
@@ -24,15 +25,15 @@ export interface Step {
  * and would tell that as a third thing.
  */
 export class Overheard {
-  readonly #hub: Hub
+  readonly #log: Log
   readonly #selectors: Selectors
   #cursor: MessageId
   #steps: Step[] = []
 
   constructor(hub: Hub, channel: ChannelName) {
-    this.#hub = hub
+    this.#log = hub.at(channel)
     this.#selectors = Selectors.channel(channel)
-    this.#cursor = hub.head
+    this.#cursor = this.#log.head
   }
 
   /** What was announced of a project since the last call for it, oldest first. */
@@ -44,10 +45,10 @@ export class Overheard {
   }
 
   async #catchUp(): Promise<void> {
-    const upTo = this.#hub.head
+    const upTo = this.#log.head
     while (this.#cursor < upTo) {
       const query = { selectors: this.#selectors, after: this.#cursor, upTo, limit: PAGE }
-      const page = await this.#hub.read(query)
+      const page = await this.#log.read(query)
       for (const { ownData } of page.messages) this.#steps.push(...stepsOf(ownData))
       if (this.#steps.length > MAX_STEPS) this.#steps.splice(0, this.#steps.length - MAX_STEPS)
       if (page.upTo <= this.#cursor) return

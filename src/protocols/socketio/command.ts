@@ -25,9 +25,14 @@ const PUBLISH_OPTIONS = ['type', 'data', 'attributes', 'ttl', 'key', 'encoding']
 /**
  * Reads an event and its arguments.
  * @param maxNames channels that one event may name
+ * @param partitions of the store that cursors are for
  * @throws FanfareError saying what is wrong; `bad_request` for events that mean nothing here
  */
-export function readCommand(event: string, args: readonly unknown[], maxNames: number): Command {
+export function readCommand(
+  event: string,
+  args: readonly unknown[],
+  { maxNames, partitions }: { readonly maxNames: number; readonly partitions: number },
+): Command {
   switch (event) {
     case 'subscribe': {
       const options = optionsOf(args[1], ['as', 'since'])
@@ -35,7 +40,8 @@ export function readCommand(event: string, args: readonly unknown[], maxNames: n
       if (as !== 'user' && as !== 'session') {
         throw new FanfareError('bad_request', '`as` is "user" or "session".')
       }
-      return { kind: event, names: namesOf(args[0], maxNames), as, since: sinceOf(options) }
+      const since = sinceOf(options, partitions)
+      return { kind: event, names: namesOf(args[0], maxNames), as, since }
     }
     case 'unsubscribe':
       return { kind: event, names: namesOf(args[0], maxNames) }
@@ -109,8 +115,8 @@ function channelOf(value: unknown): { channel: ChannelName; name: string } {
   return { channel, name: String(value) }
 }
 
-function sinceOf({ since }: Record<string, unknown>): Since {
+function sinceOf({ since }: Record<string, unknown>, partitions: number): Since {
   if (since === undefined || since === null) return NOW
   if (typeof since !== 'string' && typeof since !== 'number') throw new FanfareError('bad_cursor')
-  return readSince(String(since))
+  return readSince(String(since), partitions)
 }

@@ -93,7 +93,7 @@ export class Connection implements UserConnection, Recoverable {
     }
     this.#phase = 'admitting'
     try {
-      const handshake = readHandshake(socket)
+      const handshake = readHandshake(socket, this.#host.hub.partitions)
       const { credential } = handshake
       this.#handshake = handshake
       if (credential) await this.#enter(await this.#host.logins.check(credential))
@@ -233,6 +233,10 @@ export class Connection implements UserConnection, Recoverable {
     this.#session?.unsubscribed(channel)
   }
 
+  resubscribed(channels: readonly ChannelName[]): void {
+    this.#session?.resubscribed(channels)
+  }
+
   removed(): void {
     if (this.#isClosed) return
     this.#phase = 'removed'
@@ -300,7 +304,8 @@ export class Connection implements UserConnection, Recoverable {
       if (this.#phase === 'removed')
         throw new FanfareError('not_authorized', 'The user was removed.')
       if (this.#phase !== 'in' && this.#commands === 0) throw new FanfareError('not_authorized')
-      command = readCommand(event, args, this.#host.maxChannels)
+      const { maxChannels: maxNames, hub } = this.#host
+      command = readCommand(event, args, { maxNames, partitions: hub.partitions })
     } catch (error) {
       // What means nothing here goes nowhere, as long as nobody asks what became of it.
       if (answer || COMMANDS.has(event)) this.#sayWhy(event, error, answer)

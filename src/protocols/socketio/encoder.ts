@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { Encoder, Gap } from '../../hub/contract.ts'
+import { type Cursors, type Encoder, type Gap, IDS } from '../../hub/contract.ts'
 import { bytesToText, isPrivate, privateKey } from '../../model/channel.ts'
 import { envelopeOf } from '../../model/envelope.ts'
 import { formatId } from '../../model/id.ts'
@@ -21,6 +21,8 @@ const EVENT = '42'
 
 /** In front of an offset within history that is read beside the rest: there, ids go back. */
 export const HISTORY = 'h'
+/** In such an offset over several partitions: in front of where the rest stands. */
+export const REST = '/'
 
 /** An event as Engine.IO carries it. @param args JSON texts */
 export function eventText(name: string, ...args: readonly string[]): string {
@@ -37,6 +39,7 @@ export class EventEncoder implements Encoder {
   readonly key: string
   readonly door = 'socketio'
   readonly tellsGaps = true
+  readonly showsCursors?: 'always'
   readonly #form: Form
   #messages: readonly Message[] = []
   #bytes: Buffer | undefined
@@ -47,30 +50,54 @@ export class EventEncoder implements Encoder {
 
   constructor(form: Form) {
     this.#form = form
+    if (form.envelope || form.offsets) this.showsCursors = 'always'
     this.key = `socketio${form.envelope ? ' envelope' : ''}${form.offsets ? ' offsets' : ''}`
   }
 
-  encode(messages: readonly Message[], gap: Gap | undefined, selectors: Selectors): Buffer {
-    const mark = this.#form.offsets && isHistory(selectors) ? HISTORY : ''
-    if (gap) return textFrames([gapText(gap), ...this.#texts(messages, mark)])
-    if (mark !== '') return textFrames(this.#texts(messages, mark))
+  encode(
+    messages: readonly Message[],
+    gap: Gap | undefined,
+    selectors: Selectors,
+    cursors: Cursors = IDS,
+  ): Buffer {
+    const offset = this.#offsets(selectors, cursors)
+    if (gap) return textFrames([gapText(gap, cursors), ...this.#texts(messages, cursors, offset)])
+    if (offset !== idOf) return textFrames(this.#texts(messages, cursors, offset))
     if (this.#bytes && areSame(messages, this.#messages)) return this.#bytes
     // Kept no longer than this turn: what it holds may be deleted.
     if (!this.#bytes) queueMicrotask(this.#forget)
     this.#messages = messages
-    this.#bytes = textFrames(this.#texts(messages, mark))
+    this.#bytes = textFrames(this.#texts(messages, cursors, offset))
     return this.#bytes
   }
 
-  #texts(messages: readonly Message[], mark: string): string[] {
+  /** What stands behind messages as their offset; `idOf` alone is the same for all audiences. */
+  #offsets(selectors: Selectors, cursors: Cursors): Offsets {
+    if (cursors !== IDS) return (message) => offsetOf(message, cursors)
+    return this.#form.offsets && isHistory(selectors) ? ({ id }) => HISTORY + formatId(id) : idOf
+  }
+
+  #texts(messages: readonly Message[], cursors: Cursors, offset: Offsets): string[] {
     const { envelope, offsets } = this.#form
     return messages.map((message) => {
-      const payload = envelope ? shownEnvelope(message) : payloadOf(message)
+      const payload = envelope ? shownEnvelope(message, cursors) : payloadOf(message)
       return offsets
-        ? `${EVENT}["message",${payload},"${mark}${formatId(message.id)}"]`
+        ? `${EVENT}["message",${payload},"${offset(message)}"]`
         : `${EVENT}["message",${payload}]`
     })
   }
+}
+
+/** Over several partitions: of what some is history, the rest goes on meanwhile. */
+function offsetOf(message: Message, cursors: Cursors): string {
+  const parts = cursors.parts?.(message.id)
+  return parts ? `${HISTORY}${parts.added}${REST}${parts.rest}` : cursors.after(message)
+}
+
+type Offsets = (message: Message) => string
+
+function idOf({ id }: Message): string {
+  return formatId(id)
 }
 
 /**
@@ -90,8 +117,8 @@ function areSame(some: readonly Message[], others: readonly Message[]): boolean 
   return true
 }
 
-function gapText({ from, to }: Gap): string {
-  return eventText('gap', JSON.stringify({ from: formatId(from), to: formatId(to) }))
+function gapText({ from, to }: Gap, cursors: Cursors): string {
+  return eventText('gap', JSON.stringify({ from: cursors.text(from), to: cursors.text(to) }))
 }
 
 /** What was published: as it was written where it is JSON, else as a text. */
@@ -103,8 +130,8 @@ function payloadOf(message: Message): string {
 }
 
 /** What was for a user says so, because the name of its log is nobody's business. */
-function shownEnvelope(message: Message): string {
-  const envelope = envelopeOf(message)
+function shownEnvelope(message: Message, cursors: Cursors): string {
+  const envelope = envelopeOf(message, cursors === IDS ? undefined : cursors.after(message))
   const user = privateKey(USER_SPACE, message.channel)
   if (user === undefined) return envelope
   const id = `{"id":"${formatId(message.id)}",`

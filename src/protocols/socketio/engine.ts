@@ -59,3 +59,15 @@ export function setPid(socket: IoSocket, pid: string): void {
 export function forgetRequest(conn: EngineSocket): void {
   Object.assign(conn, { request: undefined })
 }
+
+/** Of connections to come: what one of their messages has at most. */
+export function setMaxBytes(io: IoServer, bytes: number): void {
+  const { opts, ws } = io.engine as unknown as EngineInside
+  opts.maxHttpBufferSize = bytes
+  if (ws) ws.options.maxPayload = bytes
+}
+
+interface EngineInside {
+  readonly opts: { maxHttpBufferSize: number }
+  readonly ws?: { readonly options: { maxPayload?: number } }
+}

@@ -1,5 +1,6 @@
 import { NOW, type Since, type Subscription } from '../../hub/contract.ts'
-import { BEFORE_ALL, type MessageId } from '../../model/id.ts'
+import { type Cursor, laterOf } from '../../model/cursor.ts'
+import { BEFORE_ALL } from '../../model/id.ts'
 import type { Selectors } from '../../model/selector.ts'
 import type { Stretch } from './recovery.ts'
 
@@ -22,7 +23,7 @@ export class Following {
     this.#selectors = selectors
   }
 
-  get position(): MessageId {
+  get position(): Cursor {
     return this.#subscription.position
   }
 
@@ -52,7 +53,7 @@ export class Following {
     const added = expected().without(this.#selectors)
     if (added.size === 0) return
     const from = since.kind === 'now' ? BEFORE_ALL : (since.after ?? BEFORE_ALL)
-    const upTo = Math.max(this.#subscription.position, from) as MessageId
+    const upTo = laterOf(this.#subscription.position, from)
     this.#stretch = { selectors: added, since, upTo }
     await new Promise<void>((settle) => this.#add(added, since, settle))
   }

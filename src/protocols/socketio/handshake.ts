@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { readSince } from '../../http/following.ts'
 import type { Since } from '../../hub/contract.ts'
+import { type Cursor, parseCursor } from '../../model/cursor.ts'
 import { FanfareError } from '../../model/errors.ts'
-import { type MessageId, parseId } from '../../model/id.ts'
-import { HISTORY } from './encoder.ts'
+import { HISTORY, REST } from './encoder.ts'
 import type { IoSocket } from './engine.ts'
 
 /** What a client shows to log in with. */
@@ -24,17 +24,21 @@ export interface Handshake {
   readonly offset: Offset | undefined
 }
 
-/** The last message that a client had: of what it follows, or of history that was read beside that. */
+/** Behind the last message that a client had. */
 export interface Offset {
-  readonly id: MessageId
+  /** Of what it follows, or of history that was read beside that. */
+  readonly at: Cursor
   readonly inHistory: boolean
+  /** In history, over several partitions: of what it follows beside that. */
+  readonly rest: Cursor | undefined
 }
 
 /**
  * Reads the handshake: each name from `auth`, or else from the query, which older clients have alone.
+ * @param partitions of the store that cursors are for
  * @throws FanfareError `bad_request`, `bad_cursor`, `not_authorized`
  */
-export function readHandshake(socket: IoSocket): Handshake {
+export function readHandshake(socket: IoSocket, partitions: number): Handshake {
   const { handshake, conn } = socket
   const { query, headers } = handshake
   const auth: unknown = handshake.auth
@@ -46,17 +50,19 @@ export function readHandshake(socket: IoSocket): Handshake {
     credential: credentialOf(said),
     envelope: said.flag('envelope') ?? false,
     offsets,
-    since: since === undefined ? undefined : readSince(since),
+    since: since === undefined ? undefined : readSince(since, partitions),
     pid: offsets ? said.text('pid') : undefined,
-    offset: offset === undefined ? undefined : readOffset(offset),
+    offset: offset === undefined ? undefined : readOffset(offset, partitions),
   }
 }
 
 /** Undefined for what was the last argument of somebody else's event. */
-function readOffset(text: string): Offset | undefined {
+function readOffset(text: string, partitions: number): Offset | undefined {
   const inHistory = text.startsWith(HISTORY)
-  const id = parseId(inHistory ? text.slice(HISTORY.length) : text)
-  return id === undefined ? undefined : { id, inHistory }
+  const [first = '', second] = (inHistory ? text.slice(HISTORY.length) : text).split(REST, 2)
+  const at = parseCursor(first, partitions)
+  const rest = second === undefined ? undefined : parseCursor(second, partitions)
+  return at === undefined ? undefined : { at, inHistory, rest }
 }
 
 function credentialOf(said: Said): Credential | undefined {

@@ -8,11 +8,18 @@ import { Cors } from '../../http/cors.ts'
 import type { Mount } from '../../http/mount.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError } from '../../model/errors.ts'
+import type { Users } from '../../users/users.ts'
 import type { Door, DoorContext, Running } from '../door.ts'
 import { PREFIX, type SocketIoConfig, socketioConfig, socketioKey } from './config.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import { EventEncoder } from './encoder.ts'
-import { type EngineSocket, type IoServer, type IoSocket, RawWebSocketServer } from './engine.ts'
+import {
+  type EngineSocket,
+  type IoServer,
+  type IoSocket,
+  RawWebSocketServer,
+  setMaxBytes,
+} from './engine.ts'
 import { Logins } from './login.ts'
 import { Recovery } from './recovery.ts'
 
@@ -22,6 +29,7 @@ const mounted = new WeakMap<DoorContext, SocketIoMount>()
 export const socketio: Door = {
   name: 'socketio',
   config: socketioConfig,
+  usesUsers: true,
   mount(context) {
     const options = doorOf(context.config, 'socketio', socketioKey)
     if (options === false) return undefined
@@ -31,17 +39,19 @@ export const socketio: Door = {
   },
   start(context): Running | undefined {
     const mount = mounted.get(context)
-    return mount && { places: [], stop: () => mount.stop() }
+    return mount && { places: [], update: (next) => mount.update(next), stop: () => mount.stop() }
   },
 }
 
 class SocketIoMount implements Mount {
   readonly prefix = PREFIX
   readonly #context: DoorContext
-  readonly #options: SocketIoConfig
-  readonly #cors: Cors
+  #options: SocketIoConfig
+  #cors: Cors
   readonly #traffic: Traffic
   readonly #host: ConnectionHost
+  #logins: Logins
+  readonly #recovery: Recovery
   /** It listens to nothing: requests are handed to it. */
   readonly #http: HttpServer
   readonly #io: IoServer
@@ -52,7 +62,7 @@ class SocketIoMount implements Mount {
   constructor(context: DoorContext, options: SocketIoConfig) {
     const { users, config, traffic } = context
     const { limits } = config
-    const { jwt, authenticationTimeOut } = users.config
+    const { authenticationTimeOut } = users.config
     this.#context = context
     this.#options = options
     this.#cors = new Cors(options, { allow: '', expose: '' })
@@ -60,15 +70,27 @@ class SocketIoMount implements Mount {
     const encoders = [0, 1, 2, 3].map(
       (form) => new EventEncoder({ envelope: (form & 1) !== 0, offsets: (form & 2) !== 0 }),
     )
+    this.#logins = loginsOf(users)
+    this.#recovery = new Recovery(options.recoveryTime, options.maxRecoveries)
+    const logins = (): Logins => this.#logins
     this.#host = {
       hub: users.hub,
       users,
-      logins: new Logins(users.sessions, JwtVerifier.from(jwt)),
-      recovery: new Recovery(options.recoveryTime, options.maxRecoveries),
+      get logins() {
+        return logins()
+      },
+      recovery: this.#recovery,
       traffic: this.#traffic,
-      maxChannels: limits.maxSubscriptions,
-      maxBodyBytes: limits.maxBodyBytes,
-      maxUnsentBytes: limits.maxUnsentBytes,
+      // As they are now, for connections that are open, too.
+      get maxChannels() {
+        return limits.maxSubscriptions
+      },
+      get maxBodyBytes() {
+        return limits.maxBodyBytes
+      },
+      get maxUnsentBytes() {
+        return limits.maxUnsentBytes
+      },
       encoder: ({ envelope, offsets }) =>
         encoders[(envelope ? 1 : 0) + (offsets ? 2 : 0)] as EventEncoder,
       waitsNoMore: () => {
@@ -90,7 +112,7 @@ class SocketIoMount implements Mount {
       connectTimeout: authenticationTimeOut,
       wsEngine: RawWebSocketServer,
       allowRequest: (request, answer) => this.#judge(request, answer),
-      ...corsOf(this.#cors, options),
+      cors: (_request, then) => then(null, corsOf(this.#cors, this.#options)),
     })
     this.#io.engine.on('connection', (conn: EngineSocket) => this.#arrived(conn))
     this.#io.use((socket, next) => {
@@ -108,6 +130,21 @@ class SocketIoMount implements Mount {
 
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     this.#http.emit('upgrade', request, socket, head)
+  }
+
+  /** @returns what makes another configuration hold, for connections that are open, too */
+  update(context: DoorContext): (() => void) | undefined {
+    const options = doorOf(context.config, 'socketio', socketioKey)
+    if (options === false || context.users !== this.#context.users) return undefined
+    return () => {
+      const { users, config } = this.#context
+      this.#options = options
+      this.#cors = new Cors(options, { allow: '', expose: '' })
+      this.#recovery.update(options.recoveryTime, options.maxRecoveries)
+      this.#logins = loginsOf(users)
+      this.#io.connectTimeout(users.config.authenticationTimeOut)
+      setMaxBytes(this.#io, config.limits.maxBodyBytes)
+    }
   }
 
   /** Clients see their transport close, and come back when they can. */
@@ -173,8 +210,17 @@ function credentialsOf(request: IncomingMessage): Credentials {
 }
 
 /** Socket.IO writes the headers for pages of other origins itself. */
-function corsOf(cors: Cors, { allow_credentials: credentials }: SocketIoConfig): object {
-  if (!cors.enabled) return {}
+function corsOf(cors: Cors, { allow_credentials: credentials }: SocketIoConfig): CorsOptions {
+  if (!cors.enabled) return { origin: false }
   const any = cors.origins.includes('*')
-  return { cors: { origin: any ? (credentials ? true : '*') : cors.origins, credentials } }
+  return { origin: any ? (credentials ? true : '*') : [...cors.origins], credentials }
+}
+
+interface CorsOptions {
+  origin: boolean | string | string[]
+  credentials?: boolean
+}
+
+function loginsOf(users: Users): Logins {
+  return new Logins(users.sessions, JwtVerifier.from(users.config.jwt))
 }

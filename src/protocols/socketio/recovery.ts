@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Since } from '../../hub/contract.ts'
 import type { ChannelName } from '../../model/channel.ts'
-import type { MessageId } from '../../model/id.ts'
+import type { Cursor } from '../../model/cursor.ts'
 import type { Selectors } from '../../model/selector.ts'
 
 /**
@@ -11,7 +11,7 @@ import type { Selectors } from '../../model/selector.ts'
 export interface Stretch {
   readonly selectors: Selectors
   readonly since: Since
-  readonly upTo: MessageId
+  readonly upTo: Cursor
 }
 
 /** All that is needed to go on where a connection broke; where its client stands, that knows itself. */
@@ -42,14 +42,20 @@ interface Lost {
 
 /** What broke, by the name that its client comes back with: a text that nobody can guess. */
 export class Recovery {
-  readonly #time: number
-  readonly #max: number
+  #time: number
+  #max: number
   readonly #open = new Map<string, Recoverable>()
   /** Oldest first. */
   readonly #lost = new Map<string, Lost>()
 
   /** @param time ms that a broken connection is remembered; @param max how many are */
   constructor(time: number, max: number) {
+    this.#time = time
+    this.#max = max
+  }
+
+  /** Other bounds, for what breaks from now on. */
+  update(time: number, max: number): void {
     this.#time = time
     this.#max = max
   }

@@ -3,7 +3,8 @@ import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import { FanfareError } from '../../model/errors.ts'
-import { formatId, type MessageId } from '../../model/id.ts'
+import { type Cursor, formatCursor, isWithin } from '../../model/cursor.ts'
+import { formatId } from '../../model/id.ts'
 import { Selectors } from '../../model/selector.ts'
 import { userLog, type Users } from '../../users/users.ts'
 import { followable } from './access.ts'
@@ -95,7 +96,7 @@ export class Session {
   /** Where the client stands before it has had any message. */
   #tellPosition(since: Since): void {
     if (since.kind === 'now' || since.after === undefined) return
-    this.#link.send(eventText('position', JSON.stringify(formatId(since.after))))
+    this.#link.send(eventText('position', JSON.stringify(formatCursor(since.after))))
   }
 
   /** Undefined before it began. */
@@ -132,6 +133,12 @@ export class Session {
     this.#gone?.add(channel)
     this.#expected = this.#expected.without(new Selectors([channel]).without(this.#own))
     this.#reconcile()
+  }
+
+  resubscribed(channels: readonly ChannelName[]): void {
+    const known = new Set(channels)
+    for (const channel of this.#channels) if (!known.has(channel)) this.unsubscribed(channel)
+    for (const channel of known) if (!this.#channels.has(channel)) this.subscribed(channel)
   }
 
   #reconcile(): void {
@@ -180,7 +187,10 @@ export class Session {
       this.#reconcile()
     }
     const position = this.#following?.position
-    return { channels: names, position: position === undefined ? undefined : formatId(position) }
+    return {
+      channels: names,
+      position: position === undefined ? undefined : formatCursor(position),
+    }
   }
 
   async #subscribeUser(channels: readonly ChannelName[]): Promise<void> {
@@ -255,15 +265,15 @@ function resume(offset: Offset | undefined, lost: State | undefined, asked: Sinc
   if (!offset || (offset.inHistory && !stretch)) {
     return { since: lost?.start ?? asked, history: stretch }
   }
-  const at = idOf(offset.id)
+  const at = idOf(offset.at)
   if (offset.inHistory && stretch) {
     // What came before the history came before this message, too.
     return {
-      since: idOf(stretch.upTo),
+      since: idOf(offset.rest ?? stretch.upTo),
       history: { selectors: stretch.selectors, since: at },
     }
   }
-  return { since: at, history: stretch && offset.id <= stretch.upTo ? stretch : undefined }
+  return { since: at, history: stretch && isWithin(offset.at, stretch.upTo) ? stretch : undefined }
 }
 
 /** What is in both. */
@@ -271,6 +281,6 @@ function common(some: Selectors, others: Selectors): Selectors {
   return some.without(some.without(others))
 }
 
-function idOf(after: MessageId): Since {
+function idOf(after: Cursor): Since {
   return { kind: 'id', after }
 }

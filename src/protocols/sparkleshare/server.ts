@@ -1,11 +1,12 @@
-import type { Socket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import type { Trust } from '../../access/trust.ts'
 import type { Limits } from '../../config/types.ts'
-import type { StreamOptions } from '../../http/stream.ts'
+import { type StreamOptions, streamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
-import { TcpListener, urlHost } from '../../net/listener.ts'
+import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import { Pacer } from '../../net/paced.ts'
 import type { DoorContext, Place } from '../door.ts'
 import type { SparkleshareConfig } from './config.ts'
@@ -14,7 +15,7 @@ import { NewVersionEncoder } from './encoder.ts'
 
 /** What the connections of the sparkleshare door share. */
 export class SparkleshareServer {
-  readonly config: SparkleshareConfig
+  config: SparkleshareConfig
   readonly limits: Limits
   readonly hub: Hub
   readonly traffic: Traffic
@@ -31,27 +32,35 @@ export class SparkleshareServer {
   /** Notifications over TCP, and connections to ZeroMQ's commands, of peers that are not trusted. */
   refused = 0
   readonly #trust: Trust
-  readonly #listener: TcpListener
+  /** What the doors' addresses are by default. */
+  readonly #address: string
+  readonly listener: TcpListener
+  readonly #context: DoorContext
 
   constructor(config: SparkleshareConfig, context: DoorContext) {
     this.config = config
+    this.#context = context
     this.pacer = new Pacer(config.pace)
     this.limits = context.config.limits
     this.hub = context.hub(config.store)
     this.traffic = context.traffic.of('sparkleshare')
     this.zeromqTraffic = context.traffic.of('zeromq')
     this.#trust = context.trust
+    this.#address = context.config.address
     this.onError = (error) => context.onError(error)
-    const { idleTimeout, maxConnections } = this.limits
-    const { traffic } = this
-    this.stream = { wheel: context.wheel, heartbeat: undefined, idleTimeout, traffic }
+    const { limits, traffic } = this
+    this.stream = streamOptions(limits, { wheel: context.wheel, heartbeat: undefined, traffic })
     const accept = (socket: Socket): void => SparkleshareConnection.serve(this, socket)
-    this.#listener = new TcpListener(accept, this.onError, maxConnections)
+    this.listener = new TcpListener(accept, this.onError, { most: limits.maxConnections })
   }
 
-  /** @throws Error as node:net gives it */
-  async listen(address: string): Promise<Place> {
-    const bound = await this.#listener.listen(this.config.port, address)
+  /**
+   * @param former its port is taken over when it is the same
+   * @throws Error as node:net gives it
+   */
+  async listen(former?: TcpListener): Promise<Place> {
+    const where = whereOf(this.config, this.#context.config.address)
+    const bound = (await this.listener.listen(where, former)) as AddressInfo
     const host = urlHost(bound)
     const hello = '{"repo": "hello", "command": "new_version", "revision": "c0ffee"}'
     return {
@@ -79,7 +88,28 @@ export class SparkleshareServer {
     }
   }
 
+  /**
+   * @param context of a configuration that is to hold
+   * @returns what makes it hold here; undefined: another port or store, or other sockets of ZeroMQ
+   */
+  update(config: SparkleshareConfig, context: DoorContext): (() => void) | undefined {
+    const isThere =
+      this.listener.isAt(whereOf(config, context.config.address)) &&
+      isDeepStrictEqual(config.zeromq, this.config.zeromq) &&
+      context.config.address === this.#address
+    if (!isThere || context.hub(config.store) !== this.hub) return undefined
+    return () => {
+      this.config = config
+      this.pacer.pause = config.pace
+      this.listener.most = this.limits.maxConnections
+    }
+  }
+
+  drain(): Promise<void> {
+    return this.listener.drain()
+  }
+
   close(): Promise<void> {
-    return this.#listener.close()
+    return this.listener.close()
   }
 }

@@ -9,17 +9,20 @@ export class Deliveries {
   readonly #max: number
   readonly #now: () => number
   /** Oldest first: a Map keeps the order in which they came. */
-  readonly #seen = new Map<string, { readonly id: MessageId | undefined; readonly time: number }>()
-  readonly #underWay = new Map<string, Promise<MessageId | undefined>>()
+  readonly #seen: Map<string, { readonly id: MessageId | undefined; readonly time: number }>
+  readonly #underWay: Map<string, Promise<MessageId | undefined>>
 
   /**
    * @param span how long an id is remembered, in ms
    * @param max how many are remembered at most; the oldest go first
+   * @param former what that knows is known here, too, and the other way round
    */
-  constructor(span: number, max: number, now: () => number = Date.now) {
+  constructor(span: number, max: number, now: () => number = Date.now, former?: Deliveries) {
     this.#span = span
     this.#max = max
     this.#now = now
+    this.#seen = former ? former.#seen : new Map()
+    this.#underWay = former ? former.#underWay : new Map()
   }
 
   get size(): number {

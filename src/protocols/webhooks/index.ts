@@ -4,6 +4,7 @@
  * docs/protocols/webhooks.md.
  */
 import { doorOf } from '../../config/types.ts'
+import type { Hub } from '../../hub/contract.ts'
 import type { Draft } from '../../model/message.ts'
 import type { Door } from '../door.ts'
 import {
@@ -27,6 +28,9 @@ import { post, TEXT } from './post.ts'
 import { forgeScheme, hookScheme } from './schemes.ts'
 import { Template } from './template.ts'
 
+/** What was delivered stays known under another configuration: nothing may be replayed for it. */
+const delivered = new WeakMap<Hub, Deliveries>()
+
 export const webhooks: Door = {
   name: 'webhooks',
   config: webhooksConfig,
@@ -35,10 +39,19 @@ export const webhooks: Door = {
     const options = doorOf(context.config, 'webhooks', webhooksSchema)
     if (options === false) return []
     const { limits } = context.config
+    const hub = context.hub(options.store)
+    const { idempotencyWindow } = limits
+    const deliveries = new Deliveries(
+      idempotencyWindow,
+      options.deliveries,
+      Date.now,
+      delivered.get(hub),
+    )
+    delivered.set(hub, deliveries)
     const shared: HookContext = {
-      hub: context.hub(options.store),
+      hub,
       trust: context.trust,
-      deliveries: new Deliveries(limits.idempotencyWindow, options.deliveries),
+      deliveries,
       traffic: context.traffic.of('webhooks'),
     }
     return [post, ...forgeHooks(options), ...customHooks(options, limits.maxBodyBytes)].map(

@@ -50,9 +50,10 @@ export class CommandError extends Error {
 /**
  * Reads a client's frame: a JSON object with one of the verbs as a key.
  * @param maxNames channels that one frame may name
+ * @param partitions of the store that cursors are for
  * @throws CommandError
  */
-export function readCommand(text: string, maxNames: number): Command {
+export function readCommand(text: string, maxNames: number, partitions: number): Command {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -72,7 +73,7 @@ export function readCommand(text: string, maxNames: number): Command {
   let ref: Ref
   try {
     ref = readRef(frame['ref'])
-    return read(frame, text, ref, maxNames)
+    return read(frame, text, ref, { maxNames, partitions })
   } catch (error) {
     throw new CommandError(error, ref)
   }
@@ -88,7 +89,17 @@ function readRef(ref: unknown): Ref {
   )
 }
 
-function read(frame: Record<string, unknown>, text: string, ref: Ref, maxNames: number): Command {
+interface Bounds {
+  readonly maxNames: number
+  readonly partitions: number
+}
+
+function read(
+  frame: Record<string, unknown>,
+  text: string,
+  ref: Ref,
+  { maxNames, partitions }: Bounds,
+): Command {
   const verbs = VERBS.filter((verb) => frame[verb] !== undefined)
   if (verbs.length !== 1) {
     throw new FanfareError('bad_request', `A frame has one of: ${VERBS.join(', ')}.`)
@@ -96,7 +107,7 @@ function read(frame: Record<string, unknown>, text: string, ref: Ref, maxNames: 
   const [verb] = verbs
   if (verb === 'subscribe') {
     only(frame, ['subscribe', 'since', 'ref'])
-    return { kind: verb, ...named(frame[verb], maxNames), since: sinceOf(frame), ref }
+    return { kind: verb, ...named(frame[verb], maxNames), since: sinceOf(frame, partitions), ref }
   }
   if (verb === 'unsubscribe') {
     only(frame, ['unsubscribe', 'ref'])
@@ -147,11 +158,11 @@ function named(
   return { selectors: new Selectors(channels, prefixes), names: names as string[] }
 }
 
-function sinceOf(frame: Record<string, unknown>): Since {
+function sinceOf(frame: Record<string, unknown>, partitions: number): Since {
   const { since } = frame
-  if (typeof since === 'number') return readSince(String(since))
+  if (typeof since === 'number') return readSince(String(since), partitions)
   if (since !== undefined && typeof since !== 'string') throw new FanfareError('bad_cursor')
-  return readSince(since)
+  return readSince(since, partitions)
 }
 
 function channelOf(value: unknown): ChannelName {

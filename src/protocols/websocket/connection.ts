@@ -4,7 +4,8 @@ import type { EndReason, Since, Sink } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
-import { formatId, type MessageId } from '../../model/id.ts'
+import { type Cursor, earlierOf, formatCursor } from '../../model/cursor.ts'
+import { formatId } from '../../model/id.ts'
 import { attempt } from '../../model/maybe.ts'
 import type { Selectors } from '../../model/selector.ts'
 import { textFrame } from '../../net/text-frame.ts'
@@ -69,7 +70,8 @@ export class WebSocketConnection implements Sink {
   open(selectors: Selectors, names: readonly string[], since: Since): void {
     const { hub, encoder } = this.#context
     // Said before anything is written: every later frame lies after it.
-    if (names.length > 0) this.#subscribed(names, positionOf(since, hub.head), undefined)
+    if (names.length > 0)
+      this.#subscribed(names, positionOf(since, hub.headOf(selectors)), undefined)
     const subscription = hub.follow({ selectors, encoder, sink: this, since })
     this.#subscriptions = new Subscriptions(subscription, selectors, (...answer) =>
       this.#subscribed(...answer),
@@ -105,7 +107,7 @@ export class WebSocketConnection implements Sink {
 
   #received(text: string): void {
     try {
-      this.#obey(readCommand(text, this.#context.maxChannels))
+      this.#obey(readCommand(text, this.#context.maxChannels, this.#context.hub.partitions))
     } catch (thrown) {
       if (thrown instanceof CommandError) this.#fail(thrown.error, thrown.ref)
       else this.#fail(thrown, undefined)
@@ -126,7 +128,7 @@ export class WebSocketConnection implements Sink {
         this.#publish(command)
         return
       case 'ping':
-        this.#send({ pong: formatId(this.#context.hub.head), ref })
+        this.#send({ pong: formatCursor(this.#context.hub.head), ref })
     }
   }
 
@@ -161,10 +163,10 @@ export class WebSocketConnection implements Sink {
     )
   }
 
-  #subscribed(names: readonly string[], position: MessageId | undefined, ref: Ref): void {
+  #subscribed(names: readonly string[], position: Cursor | undefined, ref: Ref): void {
     this.#send({
       subscribed: names,
-      ...(position === undefined ? {} : { position: formatId(position) }),
+      ...(position === undefined ? {} : { position: formatCursor(position) }),
       ref,
     })
   }
@@ -205,13 +207,13 @@ export class WebSocketConnection implements Sink {
 }
 
 /** Where a subscription starts, when that is a position already. */
-function positionOf(since: Since, head: MessageId): MessageId | undefined {
+function positionOf(since: Since, head: Cursor): Cursor | undefined {
   switch (since.kind) {
     case 'now':
       return head
     case 'time':
       // Of a time to come nobody has anything yet: it is as good as now.
-      return since.after < head ? since.after : head
+      return earlierOf(since.after, head)
     case 'id':
       return since.after
     case 'all':

@@ -8,14 +8,14 @@ import { Cors, corsOptions } from '../../http/cors.ts'
 import type { Exchange, Upgrade } from '../../http/exchange.ts'
 import { readWanted, startOf, type Wanted } from '../../http/following.ts'
 import { errorReply } from '../../http/reply.ts'
-import { StreamConnection } from '../../http/stream.ts'
+import { StreamConnection, type StreamOptions, streamOptions } from '../../http/stream.ts'
 import { bytesToText, percentDecode } from '../../model/channel.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { attempt } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
 import { NOW } from '../../hub/contract.ts'
 import type { Door, DoorContext, LocationHandler } from '../door.ts'
-import { FrameEncoder, PING } from './codec.ts'
+import { FrameEncoder, GO_ELSEWHERE, PING } from './codec.ts'
 import { websocketConfig } from './config.ts'
 import { type ConnectionContext, WebSocketConnection } from './connection.ts'
 
@@ -33,6 +33,7 @@ export const websocket: Door = {
 class WebSocketLocation implements LocationHandler {
   readonly #location: LocationConfig
   readonly #door: DoorContext
+  readonly #stream: StreamOptions
   readonly #context: ConnectionContext
   /** Pages of these origins may connect; `*` is for listening, not for publishing. */
   readonly #cors: Cors
@@ -47,11 +48,24 @@ class WebSocketLocation implements LocationHandler {
     this.#context = {
       hub: context.hub(location.store),
       encoder: new FrameEncoder(),
-      maxChannels: limits.maxSubscriptions,
-      maxBodyBytes: limits.maxBodyBytes,
-      maxUnsentBytes: limits.maxUnsentBytes,
+      // As they are now, for connections that are open, too.
+      get maxChannels() {
+        return limits.maxSubscriptions
+      },
+      get maxBodyBytes() {
+        return limits.maxBodyBytes
+      },
+      get maxUnsentBytes() {
+        return limits.maxUnsentBytes
+      },
       traffic: context.traffic.of('websocket'),
     }
+    this.#stream = streamOptions(limits, {
+      wheel: context.wheel,
+      heartbeat: PING,
+      traffic: this.#context.traffic,
+      farewell: GO_ELSEWHERE,
+    })
   }
 
   example(base: string): string | undefined {
@@ -78,7 +92,10 @@ class WebSocketLocation implements LocationHandler {
       }
       // Without a channel the client subscribes by frames.
       const named = id !== '' || /(?:^|&)channel=/.test(upgrade.query)
-      if (named) wanted = readWanted(id, upgrade.query, undefined, this.#context.maxChannels)
+      if (named) {
+        const { hub, maxChannels } = this.#context
+        wanted = readWanted(id, upgrade.query, undefined, maxChannels, hub.partitions)
+      }
     } catch (error) {
       this.#refuse(upgrade, error)
       return true
@@ -87,12 +104,7 @@ class WebSocketLocation implements LocationHandler {
       () => (wanted ? startOf(this.#context.hub, wanted) : NOW),
       (since) => {
         upgrade.accept((socket, raw) => {
-          const { wheel, config } = this.#door
-          const { idleTimeout, heartbeat } = config.limits
-          const beat = heartbeat > 0 ? PING : undefined
-          const { traffic } = this.#context
-          const options = { wheel, heartbeat: beat, idleTimeout, traffic }
-          const stream = new StreamConnection(raw, options)
+          const stream = new StreamConnection(raw, this.#stream)
           const connection = new WebSocketConnection(socket, stream, this.#context, () =>
             this.#door.trust.mustPublish(upgrade, this.#publishers),
           )

@@ -1,5 +1,5 @@
 import type { Since, Subscription } from '../../hub/contract.ts'
-import type { MessageId } from '../../model/id.ts'
+import type { Cursor } from '../../model/cursor.ts'
 import { Selectors } from '../../model/selector.ts'
 import type { Ref } from './command.ts'
 
@@ -18,7 +18,7 @@ interface Asked {
 }
 
 /** Tells the client that what it asked for has caught up. `names` are those it has not given up. */
-export type Subscribed = (names: readonly string[], position: MessageId, ref: Ref) => void
+export type Subscribed = (names: readonly string[], position: Cursor, ref: Ref) => void
 
 /**
  * What one connection follows, by its frames: one subscription of the hub that is widened and narrowed.
@@ -84,14 +84,14 @@ export class Subscriptions {
     }
   }
 
-  #arrived(arrival: Arrival, position: MessageId): void {
+  #arrived(arrival: Arrival, position: Cursor): void {
     this.#arrivals.delete(arrival)
     for (const asked of this.#asked) {
       if (asked.waitsFor.delete(arrival) && asked.waitsFor.size === 0) this.#settle(asked, position)
     }
   }
 
-  #settle(asked: Asked, position: MessageId): void {
+  #settle(asked: Asked, position: Cursor): void {
     this.#asked.delete(asked)
     const { names, wanted, ref } = asked
     this.#answer(

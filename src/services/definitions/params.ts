@@ -28,3 +28,10 @@ export const MESSAGE = {
   description: 'The message: any JSON but null.',
   example: { text: 'hello' },
 } as const satisfies Param
+
+export const CONFIG = {
+  name: 'config',
+  type: 'object',
+  description: 'A configuration as it would stand in a file, in JSON.',
+  example: { limits: { maxSubscriptions: 2000 } },
+} as const satisfies Param

@@ -1,4 +1,17 @@
 import type { ServiceDefinition } from '../definition.ts'
+import { CONFIG } from './params.ts'
+
+const keys = (description: string) =>
+  ({ type: 'array', items: { type: 'string' }, description }) as const
+
+const APPLIED = {
+  type: 'object',
+  properties: {
+    changed: keys('Keys that hold from now on, with nothing closed.'),
+    restarted: keys('Doors and stores that were begun anew.'),
+    later: keys('Keys that hold only after a start.'),
+  },
+} as const
 
 export const worker = {
   description: 'The node that answers.',
@@ -21,20 +34,17 @@ export const worker = {
     },
     reload: {
       description: 'Read the configuration again',
+      details: 'Its file, and the configuration of all nodes.',
       params: [],
-      errors: ['not_clustered'],
+      result: APPLIED,
+      errors: ['bad_config', 'store_unavailable'],
     },
     setConfig: {
       description: 'Give this node another configuration',
-      params: [
-        {
-          name: 'config',
-          type: 'object',
-          description: 'The configuration.',
-          example: { port: 8080 },
-        },
-      ],
-      errors: ['not_clustered'],
+      details: 'Until it is reloaded or started again.',
+      params: [CONFIG],
+      result: APPLIED,
+      errors: ['bad_config', 'store_unavailable'],
     },
   },
 } as const satisfies ServiceDefinition

@@ -5,6 +5,7 @@ import { type ServiceName, SERVICES, type Services } from '../definitions/index.
 import { type Values, valuesOfList } from './args.ts'
 import { authService } from './auth.ts'
 import { channelService } from './channel.ts'
+import type { Control } from '../control.ts'
 import type { ServiceContext } from './context.ts'
 import { managerService } from './manager.ts'
 import { userService } from './user.ts'
@@ -41,9 +42,11 @@ type Run = (...values: Values) => MaybePromise<unknown>
 
 /** Calls methods of services, whoever asks. */
 export class Caller {
+  readonly #context: ServiceContext
   readonly #services: { readonly [Name in keyof Services]: RunOf<Services[Name]> }
 
   constructor(context: ServiceContext) {
+    this.#context = context
     this.#services = {
       auth: authService(context),
       user: userService(context),
@@ -64,8 +67,17 @@ export class Caller {
     return this.run(found, valuesOfList(found.definition, args))
   }
 
-  /** @param values as `args.ts` reads them for this method */
+  /** Whether this node carries a service. */
+  carries(service: string): boolean {
+    return this.#context.control.cluster?.carries(service) ?? true
+  }
+
+  /**
+   * @param values as `args.ts` reads them for this method
+   * @throws FanfareError `not_here`, naming a node that carries the service
+   */
   async run({ service, name, definition }: Method, values: Values): Promise<unknown> {
+    if (!this.carries(service)) throw notHere(service, this.#context.control)
     // What the definition says of its arguments was checked when they were read.
     const methods = this.#services[service] as unknown as Readonly<Record<string, Run>>
     const run = methods[name]
@@ -73,4 +85,14 @@ export class Caller {
     const result = await run(...values)
     return definition.result ? result : undefined
   }
+}
+
+function notHere(service: string, { node, cluster }: Control): FanfareError {
+  const where = cluster?.elsewhere(service)
+  return new FanfareError(
+    'not_here',
+    where === undefined
+      ? `Node ${node} does not carry the service ${service}, and no other one does at this moment.`
+      : `Node ${node} does not carry the service ${service}; ask ${where}.`,
+  )
 }

@@ -1,8 +1,9 @@
-import { cursorOf, gapOf, type Since } from '../../hub/contract.ts'
+import type { Since } from '../../hub/contract.ts'
 import { bytesToText, type ChannelName, channelFromText } from '../../model/channel.ts'
 import { envelopeOf } from '../../model/envelope.ts'
+import { parseCursor } from '../../model/cursor.ts'
 import { FanfareError } from '../../model/errors.ts'
-import { BEFORE_ALL, parseId } from '../../model/id.ts'
+import { BEFORE_ALL } from '../../model/id.ts'
 import { Selectors } from '../../model/selector.ts'
 import type { channel } from '../definitions/channel.ts'
 import type { ServiceContext } from './context.ts'
@@ -44,19 +45,16 @@ export function channelService({ users, config, counted }: ServiceContext): RunO
       if (limit < 1 || limit > MOST_MESSAGES) {
         throw new FanfareError('bad_argument', `limit: 1 to ${MOST_MESSAGES}.`)
       }
-      const start = since === undefined ? undefined : sinceOf(since)
-      const page = await hub.read({
-        selectors: Selectors.channel(channelOf(name)),
-        after: start ? cursorOf(start, hub.head) : BEFORE_ALL,
-        limit,
-        bytes: HISTORY_BYTES,
-        newest: start === undefined,
-      })
+      const query = { selectors: Selectors.channel(channelOf(name)), limit, bytes: HISTORY_BYTES }
+      const { messages, gap } =
+        since === undefined
+          ? { ...(await hub.read({ ...query, after: BEFORE_ALL, newest: true })), gap: undefined }
+          : await hub.history(sinceOf(since, hub.partitions), query)
       return {
-        messages: page.messages.map(
+        messages: messages.map(
           (message) => JSON.parse(envelopeOf(message)) as Record<string, unknown>,
         ),
-        gap: start !== undefined && gapOf(start, page.floor, hub.head) !== undefined,
+        gap: gap !== undefined,
       }
     },
     presence: async (name) => users.presence.of(channelOf(name)),
@@ -76,8 +74,8 @@ function channelOf(text: string): ChannelName {
 }
 
 /** @throws FanfareError `bad_cursor` */
-function sinceOf(text: string): Since {
-  const after = parseId(text)
+function sinceOf(text: string, partitions: number): Since {
+  const after = parseCursor(text, partitions)
   if (after === undefined) throw new FanfareError('bad_cursor')
   return { kind: 'id', after }
 }

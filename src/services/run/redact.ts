@@ -17,27 +17,28 @@ export function isSecretKey(key: string): boolean {
 export function shownConfig(config: ResolvedConfig): Record<string, unknown> {
   const { doors, locations, ...core } = config
   return {
-    ...(redact(core) as Record<string, unknown>),
+    ...(hidden(core) as Record<string, unknown>),
     locations: locations.map(({ type, store, prefix, url, options }) =>
       Object.assign(
         { type, store },
         prefix === undefined ? undefined : { prefix },
         url === undefined ? undefined : { url },
-        redact(options),
+        hidden(options),
       ),
     ),
-    ...(redact(doors) as Record<string, unknown>),
+    ...(hidden(doors) as Record<string, unknown>),
   }
 }
 
-function redact(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(redact)
+/** A part of a configuration without its secrets. */
+export function hidden(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(hidden)
   if (typeof value === 'string') return value.replace(LOGIN, `$<scheme>${HIDDEN}@`)
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
     Object.entries(value).map(([key, inner]) => [
       key,
-      isSecretKey(key) && inner !== undefined ? HIDDEN : redact(inner),
+      isSecretKey(key) && inner !== undefined ? HIDDEN : hidden(inner),
     ]),
   )
 }

@@ -7,10 +7,36 @@ const CHUNK_BYTES = 2 ** 20
 /** Chunks that are kept for the next batch. */
 const SPARE_CHUNKS = 8
 
-/** Encoded records that stand one behind the other. */
-export interface Chunk {
+/** Memory for encoded records, which several batches may share. */
+interface Chunk {
   readonly buffer: Buffer
   used: number
+  /** Pieces that are not given back yet. */
+  pieces: number
+}
+
+/** Records of one batch that stand one behind the other. */
+export class Piece {
+  readonly chunk: Chunk
+  readonly from: number
+  to: number
+
+  constructor(chunk: Chunk) {
+    this.chunk = chunk
+    this.from = chunk.used
+    this.to = chunk.used
+    chunk.pieces++
+  }
+
+  get bytes(): Buffer {
+    return this.chunk.buffer.subarray(this.from, this.to)
+  }
+
+  /** Whether so much more can stand right behind it. */
+  hasRoom(length: number): boolean {
+    const { used, buffer } = this.chunk
+    return this.to === used && used + length <= buffer.length
+  }
 }
 
 /** What is to be done when a record is in the log, or cannot be. */
@@ -32,7 +58,7 @@ export interface Done {
 /** Records that are written together. */
 export class Batch {
   readonly entries: Entry[] = []
-  readonly chunks: Chunk[] = []
+  readonly pieces: Piece[] = []
   bytes = 0
   readonly #pool: ChunkPool
 
@@ -44,34 +70,45 @@ export class Batch {
   add(parts: RecordParts, seed: number, message?: Message, slot?: string, done?: Done): number {
     const measured = measure(parts)
     const { length } = measured
-    let chunk = this.chunks.at(-1)
-    if (!chunk || chunk.used + length > chunk.buffer.length) {
-      chunk = this.#pool.take(length)
-      this.chunks.push(chunk)
-    }
-    encodeRecord(parts, measured, chunk.buffer, chunk.used, seed)
-    chunk.used += length
+    let piece = this.pieces.at(-1)
+    if (!piece?.hasRoom(length)) this.pieces.push((piece = this.#pool.take(length)))
+    encodeRecord(parts, measured, piece.chunk.buffer, piece.to, seed)
+    piece.to += length
+    piece.chunk.used = piece.to
     this.bytes += length
     this.entries.push({ parts, length, message, slot, done })
     return length
   }
 }
 
-/** Chunks go round: a new one for each batch would keep the garbage collector busy. */
+/**
+ * Chunks go round: a new one for each batch would keep the garbage collector busy. A batch of few records, which may
+ * have to be kept until it is synced, holds no more of one than its records.
+ */
 export class ChunkPool {
   readonly #spare: Chunk[] = []
+  /** The one that has room. */
+  #open: Chunk = newChunk(CHUNK_BYTES)
 
-  take(length: number): Chunk {
-    const spare = length <= CHUNK_BYTES ? this.#spare.pop() : undefined
-    return spare ?? { buffer: Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, length)), used: 0 }
+  /** Room for a record, and for more behind it. */
+  take(length: number): Piece {
+    if (length > CHUNK_BYTES) return new Piece(newChunk(length))
+    if (this.#open.used + length > CHUNK_BYTES) {
+      this.#open = this.#spare.pop() ?? newChunk(CHUNK_BYTES)
+    }
+    return new Piece(this.#open)
   }
 
-  giveBack(chunks: readonly Chunk[]): void {
-    for (const chunk of chunks) {
+  giveBack(pieces: readonly Piece[]): void {
+    for (const { chunk } of pieces) {
+      if (--chunk.pieces > 0) continue
       chunk.used = 0
-      if (chunk.buffer.length === CHUNK_BYTES && this.#spare.length < SPARE_CHUNKS) {
-        this.#spare.push(chunk)
-      }
+      const isSpare = chunk !== this.#open && chunk.buffer.length === CHUNK_BYTES
+      if (isSpare && this.#spare.length < SPARE_CHUNKS) this.#spare.push(chunk)
     }
   }
+}
+
+function newChunk(length: number): Chunk {
+  return { buffer: Buffer.allocUnsafeSlow(length), used: 0, pieces: 0 }
 }

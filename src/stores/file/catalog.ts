@@ -199,6 +199,11 @@ export class Catalog {
     }
   }
 
+  /** The bounds have changed: what was young enough, or protected, may be so no more. */
+  lookAgain(): void {
+    this.#aged = 0
+  }
+
   /** Drops what of any channel is too old, oldest first, looking at `steps` messages. */
   ageAll(now: number, steps = Number.POSITIVE_INFINITY): void {
     const { maxAge } = this.#limits

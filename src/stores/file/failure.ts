@@ -18,10 +18,14 @@ export function wordsOf(error: unknown, path: string): string {
   return words === undefined ? `${path}: ${message}` : `${path}: ${words} (${code})`
 }
 
-/** What publishers are told; the store takes messages again by itself. */
-export function unavailable(error: unknown, path: string): FanfareError {
-  return new FanfareError(
-    'store_unavailable',
-    `The message was not stored: ${wordsOf(error, path)}. Try again later.`,
-  )
+/**
+ * What publishers are told; the store takes messages again by itself.
+ * @param what was not done
+ */
+export function unavailable(
+  error: unknown,
+  path: string,
+  what = 'The message was not stored',
+): FanfareError {
+  return new FanfareError('store_unavailable', `${what}: ${wordsOf(error, path)}. Try again later.`)
 }

@@ -6,6 +6,7 @@ import { idSecond, type MessageId } from '../../model/id.ts'
 import type { MaybePromise } from '../../model/maybe.ts'
 import { type Draft, Message } from '../../model/message.ts'
 import { fingerprint, KeyWindow, slotOf } from '../keys.ts'
+import type { Adjustable, MemoryLimits } from '../memory.ts'
 import type {
   Appended,
   ChannelPage,
@@ -37,7 +38,7 @@ interface Pending {
  * Keeps everything in a folder: an append-only log of segments. What was acknowledged is there after a
  * restart, at the durability that is configured. docs/stores.md describes it and its format.
  */
-export class FileStore implements Store, Sweepable {
+export class FileStore implements Store, Sweepable, Adjustable {
   readonly #options: FileOptions
   readonly #clock: Clock
   readonly #lock: FolderLock
@@ -114,6 +115,13 @@ export class FileStore implements Store, Sweepable {
 
   get head(): MessageId {
     return this.#head
+  }
+
+  update(limits: MemoryLimits): void {
+    // The catalog reads them from there.
+    Object.assign(this.#options, limits)
+    this.#keys.update(limits.keyWindow, limits.maxKeys)
+    this.#catalog.lookAgain()
   }
 
   watch(watcher: Watcher): void {

@@ -83,7 +83,7 @@ export type Kind = (typeof KIND)[keyof typeof KIND]
 
 /** crc u32, marker u16, kind u8, flags u8, length u32, id f64, ms u16, channel length u16. */
 export const RECORD_BYTES = 24
-const MARKER = 0xfa5e
+export const MARKER = 0xfa5e
 const MARKER_BYTES = Buffer.from([MARKER & 0xff, MARKER >>> 8])
 /** Longer than any message that a server takes: what says to be longer is damaged. */
 const MAX_RECORD = 2 ** 30

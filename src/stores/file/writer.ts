@@ -1,6 +1,6 @@
 import type { FanfareError } from '../../model/errors.ts'
 import type { MessageId } from '../../model/id.ts'
-import { Batch, type Chunk, ChunkPool, type Entry } from './batch.ts'
+import { Batch, ChunkPool, type Entry, type Piece } from './batch.ts'
 import { unavailable, wordsOf } from './failure.ts'
 import { type Files, writeAll } from './files.ts'
 import { encodeHeader, HEADER_BYTES } from './format.ts'
@@ -64,7 +64,7 @@ export class Writer {
   /** The last segment has something behind its end that must not count: a new one is begun. */
   #spoilt = false
   /** Written and not synced; it is written again when syncing fails. */
-  #unsynced: Chunk[] = []
+  #unsynced: Piece[] = []
   #unsyncedBytes = 0
   /** A sync failed: the disk may or may not have what is unsynced. */
   #doubt = false
@@ -181,10 +181,10 @@ export class Writer {
       this.#host.report(`${this.#options.folder}: takes messages again`)
     }
     if (durability === 'interval') {
-      this.#unsynced.push(...batch.chunks)
+      this.#unsynced.push(...batch.pieces)
       this.#unsyncedBytes += batch.bytes
       this.#syncLater()
-    } else this.pool.giveBack(batch.chunks)
+    } else this.pool.giveBack(batch.pieces)
     this.#host.commit(batch.entries, segment, at)
     return true
   }
@@ -195,7 +195,7 @@ export class Writer {
       this.#host.report(`no messages can be stored: ${wordsOf(error, this.#segment.path)}`)
     }
     this.#failing = { error: told, at: performance.now() }
-    this.pool.giveBack(batch.chunks)
+    this.pool.giveBack(batch.pieces)
     this.#host.fail(batch.entries, told)
   }
 
@@ -205,9 +205,9 @@ export class Writer {
     const fd = fdOf(segment)
     let at = segment.end
     try {
-      for (const { buffer, used } of batch.chunks) {
-        await writeAll(files, fd, buffer, used, at)
-        at += used
+      for (const { bytes } of batch.pieces) {
+        await writeAll(files, fd, bytes, bytes.length, at)
+        at += bytes.length
       }
     } catch (error) {
       // Half a batch must not be found at the next start.
@@ -282,13 +282,13 @@ export class Writer {
 
   async #syncNow(): Promise<void> {
     if (this.#unsyncedBytes === 0 || this.#doubt) return
-    const chunks = this.#unsynced
+    const pieces = this.#unsynced
     const bytes = this.#unsyncedBytes
     this.#unsynced = []
     try {
       await this.#options.files.sync(fdOf(this.#segment))
     } catch (error) {
-      this.#unsynced = [...chunks, ...this.#unsynced]
+      this.#unsynced = [...pieces, ...this.#unsynced]
       this.#doubt = true
       const words = wordsOf(error, this.#segment.path)
       this.#host.report(`what was published last is not safe yet, and is written anew: ${words}`)
@@ -296,7 +296,7 @@ export class Writer {
       return
     }
     this.#unsyncedBytes -= bytes
-    this.pool.giveBack(chunks)
+    this.pool.giveBack(pieces)
   }
 
   /** Writes what is in doubt again, in its turn; until that succeeds, now and then. */
@@ -327,9 +327,9 @@ export class Writer {
     const fd = fdOf(segment)
     let at = HEADER_BYTES
     try {
-      for (const { buffer, used } of this.#unsynced) {
-        await writeAll(files, fd, buffer, used, at)
-        at += used
+      for (const { bytes } of this.#unsynced) {
+        await writeAll(files, fd, bytes, bytes.length, at)
+        at += bytes.length
       }
       await files.sync(fd)
     } catch (error) {

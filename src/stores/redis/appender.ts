@@ -3,6 +3,7 @@ import type { MessageId } from '../../model/id.ts'
 import type { Draft } from '../../model/message.ts'
 import type { Appended } from '../store.ts'
 import { idFrom, pack, packable, type Packable, timeOf } from './codec.ts'
+import { wordsOf } from './client.ts'
 import type { Link, Reply } from './link.ts'
 import { isNoScript } from './scripts.ts'
 
@@ -35,6 +36,8 @@ export interface AppenderHost {
   readonly timeout: number
   readonly publishWait: number
   readonly maxWaitingBytes: number
+  /** Bytes that wait, here and wherever else this is counted. */
+  readonly waiting: { bytes: number }
   command(batch: BatchArgs, byText: boolean): (string | Buffer)[]
   /** A message was stored, at this time (ms). */
   stored(id: MessageId, time: number): void
@@ -62,7 +65,6 @@ export class Appender {
   #broken = false
   #seq = 0
   #acked = 0
-  #bytes = 0
   #count = 0
   #scheduled = false
   #drained: (() => void)[] = []
@@ -75,18 +77,18 @@ export class Appender {
 
   /** @throws FanfareError `store_unavailable` at once when it cannot even wait */
   append(draft: Draft): Promise<Appended> {
-    const { link, publishWait, maxWaitingBytes } = this.#host
+    const { link, publishWait, maxWaitingBytes, waiting } = this.#host
     if (link.closed || (!link.up && !link.starting && publishWait === 0)) {
       return Promise.reject(link.unavailable())
     }
     const item = packable(draft)
-    if (this.#bytes > maxWaitingBytes || this.#count >= MAX_WAITING) {
+    if (waiting.bytes > maxWaitingBytes || this.#count >= MAX_WAITING) {
       const words = 'Redis is slower than what is published.'
       return Promise.reject(
         link.up ? new FanfareError('store_unavailable', words) : link.unavailable(),
       )
     }
-    this.#bytes += item.length + WAITING_COST
+    waiting.bytes += item.length + WAITING_COST
     this.#count++
     return new Promise((resolve, reject) => {
       if (this.#waiting.length === 0) this.#limitWait()
@@ -222,14 +224,12 @@ export class Appender {
   #refused(batch: Batch, error: unknown): void {
     this.#underWay--
     const { link } = this.#host
-    const words = error instanceof Error ? error.message : String(error)
-    if (isNoScript(error) || !link.up || PASSING.test(words)) {
-      this.#broken = true
-      // A replica now, or one that is only starting: another attempt finds where the master is.
-      if (link.up && PASSING.test(words)) link.renew(words)
-    } else if (error instanceof FanfareError) this.#broken = true
+    if (isNoScript(error) || !link.up || error instanceof FanfareError) this.#broken = true
     else if (this.#take(batch)) {
-      const refusal = new FanfareError('store_unavailable', `Redis took no message: ${words}`)
+      const refusal = new FanfareError(
+        'store_unavailable',
+        `Redis took no message: ${wordsOf(error)}`,
+      )
       for (const one of batch.pending) this.#fail(one, refusal)
     }
     this.#flush()
@@ -268,7 +268,7 @@ export class Appender {
   }
 
   #release({ item }: Pending): void {
-    this.#bytes -= item.length + WAITING_COST
+    this.#host.waiting.bytes -= item.length + WAITING_COST
     this.#count--
   }
 
@@ -277,6 +277,3 @@ export class Appender {
     for (const tell of this.#drained.splice(0)) tell()
   }
 }
-
-/** Redis's words for what passes, here or on another server. */
-const PASSING = /^(?:LOADING|READONLY|MASTERDOWN|TRYAGAIN|CLUSTERDOWN|NOREPLICAS)\b/

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { FanfareError } from '../../model/errors.ts'
-import type { Facts, FactWatcher } from '../facts.ts'
+import type { Facts, FactWatcher, How, Stated } from '../facts.ts'
 import { Link, type Reply } from './link.ts'
+import { clusterLua } from './lua-common.ts'
 import type { RedisOptions } from './options.ts'
 import { isNoScript } from './scripts.ts'
 
@@ -11,6 +12,11 @@ const CHANGES = 10_000
 const STRETCH = 1_000
 /** Facts with an end that are looked at for each new one: more than come, so none stays for long. */
 const LOOKS = 4
+
+/** Owners that are asked about at once. */
+const OWNERS = 500
+/** No bound. */
+const ANY_NUMBER = Number.MAX_SAFE_INTEGER
 
 /**
  * KEYS[1] is `<base>seq`, the number of the last change. `f:` holds an owner's items, each
@@ -44,12 +50,24 @@ if not value then return false end
 if past(value) then drop(kind, owner, item) return false end
 return value_of(value)`,
   set: `
+local items = items_of(kind, owner)
+local former = call('HGET', items, item)
+if former and past(former) then drop(kind, owner, item) former = false end
+former = former and value_of(former)
+local is_set, when = ARGV[5] == '1', ARGV[8]
+local size = call('HLEN', items)
+local allowed = when == ''
+  or (when == 'new' and not former) or (when == 'known' and former) or (when == 'is' and former == ARGV[9])
+if allowed and is_set and not former then
+  allowed = size < tonumber(ARGV[10]) and (size > 0 or call('SCARD', base .. 'o:' .. kind) < tonumber(ARGV[11]))
+end
+if not allowed then return { 0, size, former } end
 local seq = string.format('%.0f', call('INCR', KEYS[1]))
 local change = { kind, owner, item }
-if ARGV[5] == '1' then
+if is_set then
   local ttl = tonumber(ARGV[7])
   local till = ttl > 0 and string.format('%.0f', now + ttl) or '0'
-  call('HSET', items_of(kind, owner), item, till .. ' ' .. seq .. ' ' .. ARGV[6])
+  call('HSET', items, item, till .. ' ' .. seq .. ' ' .. ARGV[6])
   call('SADD', base .. 'o:' .. kind, owner)
   local member = cjson.encode(change)
   if ttl > 0 then call('ZADD', base .. 'x', till, member) else call('ZREM', base .. 'x', member) end
@@ -63,8 +81,8 @@ for _, member in ipairs(call('ZRANGEBYSCORE', base .. 'x', '-inf', string.format
 end
 local payload = cjson.encode(change)
 call('XADD', base .. 'log', 'MAXLEN', '~', ${CHANGES}, seq .. '-1', 'c', payload)
-call('PUBLISH', base .. 'a', seq .. ' ' .. payload)
-return seq`,
+call(PUBLISH, base .. 'a', seq .. ' ' .. payload)
+return { 1, call('HLEN', items), former }`,
   list: `
 local all, out = call('HGETALL', items_of(kind, owner)), {}
 for i = 1, #all, 2 do
@@ -75,7 +93,16 @@ for i = 1, #all, 2 do
   end
 end
 return out`,
-  size: `return call('HLEN', items_of(kind, owner))`,
+  sizes: `
+local out = {}
+for n = 3, #ARGV do
+  local all, count = call('HGETALL', items_of(kind, ARGV[n])), 0
+  for i = 1, #all, 2 do
+    if past(all[i + 1]) then drop(kind, ARGV[n], all[i]) else count = count + 1 end
+  end
+  out[#out + 1] = count
+end
+return out`,
   owners: `
 local out = {}
 for _, one in ipairs(call('SMEMBERS', base .. 'o:' .. kind)) do
@@ -112,6 +139,9 @@ export class RedisFacts implements Facts {
   readonly #report: (text: string) => void
   readonly #texts: Readonly<Record<Call, { readonly text: string; readonly sha: string }>>
   #watcher: FactWatcher | undefined
+  #missed: (() => void) | undefined
+  /** Some changes were missed, and that is not told yet. */
+  #hasMissed = false
   /** The number of the last change that was heard of; undefined before the first connection. */
   #position: number | undefined
   #reading = false
@@ -124,21 +154,22 @@ export class RedisFacts implements Facts {
     this.#now = now
     this.#report = report
     const texts = Object.entries(BODIES).map(([name, body]) => {
-      const text = COMMON + body
+      const text = clusterLua(connection.cluster.length > 0) + COMMON + body
       return [name, { text, sha: createHash('sha1').update(text).digest('hex') }]
     })
     this.#texts = Object.fromEntries(texts) as Record<Call, { text: string; sha: string }>
     this.#link = new Link(connection, `${base}a`, timeout, {
       joined: () => this.#catchUp(),
-      up: () => {},
+      up: () => this.#tellMissed(),
       lost: () => {},
       message: (payload) => this.#hear(payload.toString()),
       report,
     })
   }
 
-  watch(watcher: FactWatcher): void {
+  watch(watcher: FactWatcher, missed?: () => void): void {
     this.#watcher = watcher
+    this.#missed = missed
   }
 
   async get(kind: string, owner: string, item: string): Promise<string | undefined> {
@@ -146,9 +177,21 @@ export class RedisFacts implements Facts {
     return value === null ? undefined : String(value)
   }
 
-  async set(kind: string, owner: string, item: string, value?: string, ttl = 0): Promise<void> {
+  async set(
+    kind: string,
+    owner: string,
+    item: string,
+    value?: string,
+    how: How = {},
+  ): Promise<Stated> {
+    const { ttl = 0, when = '', maxItems = ANY_NUMBER, maxOwners = ANY_NUMBER } = how
     const given = value === undefined ? ['0', '', '0'] : ['1', value, String(ttl)]
-    await this.#ask('set', kind, owner, item, ...given)
+    const condition = typeof when === 'string' ? [when, ''] : ['is', when.is]
+    const bounds = [String(maxItems), String(maxOwners)]
+    const reply = await this.#ask('set', kind, owner, item, ...given, ...condition, ...bounds)
+    const [done, size, former] = reply as readonly Reply[]
+    const before = former === null || former === undefined ? undefined : String(former)
+    return { done: Number(done) === 1, size: Number(size), former: before }
   }
 
   async list(kind: string, owner: string): Promise<ReadonlyMap<string, string>> {
@@ -162,8 +205,13 @@ export class RedisFacts implements Facts {
     return new Map(facts.map(({ item, value }) => [item, value]))
   }
 
-  async size(kind: string, owner: string): Promise<number> {
-    return Number(await this.#ask('size', kind, owner))
+  async sizes(kind: string, owners: readonly string[]): Promise<readonly number[]> {
+    const sizes: number[] = []
+    for (let at = 0; at < owners.length; at += OWNERS) {
+      const reply = await this.#ask('sizes', kind, ...owners.slice(at, at + OWNERS))
+      sizes.push(...(reply as readonly Reply[]).map(Number))
+    }
+    return sizes
   }
 
   async owners(kind: string): Promise<readonly string[]> {
@@ -186,7 +234,7 @@ export class RedisFacts implements Facts {
     }
     const space = payload.indexOf(' ')
     const seq = Number(payload.slice(0, space))
-    if (seq <= this.#position) return
+    // One that is known was read just before it was heard; or Redis was emptied, and counts anew.
     if (seq === this.#position + 1) this.#tell(seq, payload.slice(space + 1))
     else this.#catchUp().catch(() => this.#link.renew('a change of facts was missed'))
   }
@@ -216,16 +264,29 @@ export class RedisFacts implements Facts {
     const [last, ...changes] = (reply as readonly Buffer[]).map(String) as [string, ...string[]]
     if (from === undefined || Number(last) < from) {
       // Nothing was heard of before, or Redis begins anew.
+      this.#hasMissed ||= from !== undefined
       this.#position = Number(last)
+      this.#tellMissed()
       return true
     }
     const first = Number(changes[0] ?? Number(last) + 1)
-    if (first > from + 1) this.#report(`${first - from - 1} changes of facts were missed.`)
+    if (first > from + 1) {
+      this.#report(`${first - from - 1} changes of facts were missed.`)
+      this.#hasMissed = true
+      this.#tellMissed()
+    }
     for (let at = 0; at < changes.length; at += 2) {
       this.#tell(Number(changes[at]), changes[at + 1] as string)
     }
     if (changes.length === 0) this.#position = Number(last)
     return changes.length === 0 || Number(changes.at(-2)) >= Number(last)
+  }
+
+  /** As soon as questions are answered: whoever hears of it has some. */
+  #tellMissed(): void {
+    if (!this.#hasMissed || !this.#link.up) return
+    this.#hasMissed = false
+    this.#missed?.()
   }
 
   async #ask(name: Call, ...args: readonly string[]): Promise<Reply> {

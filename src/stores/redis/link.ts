@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { createClient as CreateClient, RedisClientType } from '@redis/client'
 import { FanfareError } from '../../model/errors.ts'
-import type { RedisAddress, RedisConnection } from './options.ts'
+import { type Client, dialer, end, within, wordsOf } from './client.ts'
+import { Locator, textOf } from './locator.ts'
+import type { RedisConnection } from './options.ts'
 
-type Client = RedisClientType
 /** What a command answers: bulk strings as Buffers. */
 export type Reply = Buffer | string | number | null | readonly Reply[]
 
@@ -26,23 +26,34 @@ export interface LinkEvents {
 }
 
 /**
+ * Redis's words for what passes, here or on another server: another attempt finds where. `MIGRATING` is our
+ * scripts' own (`clusterLua`). Older servers put what a script met behind other words.
+ */
+const PASSING =
+  /^(?:LOADING|READONLY|MASTERDOWN|TRYAGAIN|CLUSTERDOWN|MOVED|ASK|MIGRATING)\b|: -(?:LOADING|READONLY|MASTERDOWN)\b/
+
+/**
  * Two connections to one Redis, for commands and for announcements, that are lost and made anew together.
- * Where Sentinels are named, they are asked for the master before each attempt.
+ * Before each attempt, Sentinels are asked for the master, or nodes of a cluster for that of the hash slot.
  */
 export class Link {
   readonly #connection: RedisConnection
   readonly #announcements: string
+  /** Announcements are those of a cluster. */
+  readonly #sharded: boolean
   readonly #timeout: number
   readonly #events: LinkEvents
   #commands: Client | undefined
   #types: Record<number, typeof Buffer> = {}
+  readonly #locator: Locator
   #state: 'starting' | 'up' | 'down' | 'closed' = 'starting'
   #breakOff: (error: Error) => void = () => {}
   /** Resolves when the first attempt has ended, well or not. */
   readonly started: Promise<void>
   #settleStart: () => void = () => {}
-  /** Where it is, for messages. */
   #where: string
+  /** Where it was last connected to. */
+  #reached = ''
   #why = 'it was not reached yet'
   #underWay = 0
   /** When Redis last answered, or was asked while nothing else was under way; ms of performance.now. */
@@ -51,7 +62,11 @@ export class Link {
   readonly #ended = new AbortController()
   readonly #running: Promise<void>
 
-  /** @param announcements the Pub/Sub channel that is listened to; @param timeout ms */
+  /**
+   * @param announcements the Pub/Sub channel that is listened to; in a cluster, the link leads to the node
+   *   that serves its hash slot, and the channel is a sharded one
+   * @param timeout ms
+   */
   constructor(
     connection: RedisConnection,
     announcements: string,
@@ -62,14 +77,16 @@ export class Link {
     this.#announcements = announcements
     this.#timeout = timeout
     this.#events = events
-    this.#where = whereOf(connection)
+    this.#sharded = connection.cluster.length > 0
+    this.#locator = new Locator(connection, announcements, timeout)
+    this.#where = this.#locator.what
     this.started = new Promise((resolve) => (this.#settleStart = resolve))
     this.#watch = setInterval(() => this.#look(), LOOK).unref()
     this.#running = this.#run()
   }
 
   get up(): boolean {
-    return this.#state === 'up'
+    return this.#state === 'up' && this.#commands !== undefined
   }
 
   get starting(): boolean {
@@ -78,6 +95,11 @@ export class Link {
 
   get closed(): boolean {
     return this.#state === 'closed'
+  }
+
+  /** Where it is, or is looked for. */
+  get where(): string {
+    return this.#where
   }
 
   /** What whoever asks for something is told while the link is down. */
@@ -112,7 +134,9 @@ export class Link {
         typeMapping: this.#types,
       })
     } catch (error) {
-      throw client.isReady ? error : this.unavailable()
+      const words = wordsOf(error)
+      if (client === this.#commands && PASSING.test(words)) this.renew(explained(words))
+      throw client === this.#commands && client.isReady ? error : this.unavailable()
     } finally {
       this.#underWay--
       this.#heard = performance.now()
@@ -121,6 +145,8 @@ export class Link {
 
   /** Gives the connections up and makes new ones: Redis does not behave. */
   renew(why: string): void {
+    this.#why = why
+    this.#commands = undefined
     this.#breakOff(new Error(why))
   }
 
@@ -148,7 +174,9 @@ export class Link {
       try {
         const lost = new Promise<never>((_, reject) => (this.#breakOff = reject))
         lost.catch(() => {})
-        await within(this.#timeout, this.#connect(clients, lost))
+        const dial = await Promise.race([this.#prepare(), lost])
+        this.#commands = await within(this.#timeout, this.#connect(dial, clients, lost))
+        this.#reached = this.#where
         await Promise.race([this.#events.joined(), lost])
         if (this.closed) break
         wait = FIRST_WAIT
@@ -178,7 +206,7 @@ export class Link {
 
   #becomeDown(error: unknown): void {
     if (this.closed) return
-    this.#why = error instanceof Error && error.message !== '' ? error.message : String(error)
+    this.#why = this.#announced(wordsOf(error))
     const first = this.#state !== 'down'
     this.#state = 'down'
     this.#settleStart()
@@ -187,98 +215,49 @@ export class Link {
     this.#events.lost()
   }
 
-  async #connect(clients: Client[], lost: Promise<never>): Promise<void> {
-    // Loaded when there is a Redis to speak to: others need not pay for it.
-    const { createClient, RESP_TYPES } = await import('@redis/client')
+  /** Adds to an error what may be behind it: an address that is only good among the nodes of a cluster. */
+  #announced(words: string): string {
+    if (!this.#sharded || !NO_WAY.test(words) || this.#reached === this.#where) return words
+    return (
+      `${words}. So the cluster announces the node; if it is never to be reached there, ` +
+      'see cluster-announce-ip and cluster-announce-port of Redis'
+    )
+  }
+
+  async #prepare(): Promise<() => Client> {
+    const { RESP_TYPES } = await import('@redis/client')
     this.#types = { [RESP_TYPES.BLOB_STRING]: Buffer }
-    const address = await this.#address(createClient)
-    if (address) this.#where = `${address.host}:${address.port}`
-    const settings = this.#settings(address)
+    const address = await this.#locator.find()
+    this.#where = textOf(address)
+    return await dialer(this.#connection, address, this.#timeout)
+  }
+
+  async #connect(dial: () => Client, clients: Client[], lost: Promise<never>): Promise<Client> {
     const make = (): Client => {
-      const client = createClient(settings as never) as unknown as Client
+      const client = dial()
       clients.push(client)
       client.on('error', (error: Error) => this.#breakOff(error))
       client.on('end', () => this.#breakOff(new Error('the connection was closed')))
+      client.on('sharded-channel-moved', () => this.renew(MOVED))
       return client
     }
     const [commands, listener] = [make(), make()]
     await Promise.race([Promise.all([commands.connect(), listener.connect()]), lost])
     const hear = (payload: Buffer): void => this.#events.message(payload)
-    await Promise.race([listener.subscribe(this.#announcements, hear, true), lost])
-    this.#commands = commands
-  }
-
-  #settings(address: RedisAddress | undefined): object {
-    const { url, username, password, database, tls, host, port } = this.#connection
-    const common = { RESP: 2, disableOfflineQueue: true, disableClientInfo: true }
-    const socket = { reconnectStrategy: false, connectTimeout: this.#timeout, noDelay: true }
-    if (url !== undefined && !address) return { ...common, url, socket }
-    const at = address ?? { host, port }
-    return {
-      ...common,
-      database,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-      socket: { ...socket, ...at, ...(tls ? { tls: true } : {}) },
-    }
-  }
-
-  /** The master's address as the first Sentinel that answers knows it. */
-  async #address(createClient: typeof CreateClient): Promise<RedisAddress | undefined> {
-    const { sentinels, master, sentinelPassword } = this.#connection
-    if (sentinels.length === 0) return undefined
-    let why = ''
-    for (const { host, port } of sentinels) {
-      const client = createClient({
-        RESP: 2,
-        disableClientInfo: true,
-        ...(sentinelPassword === undefined ? {} : { password: sentinelPassword }),
-        socket: { host, port, reconnectStrategy: false, connectTimeout: SENTINEL_WAIT },
-      })
-      client.on('error', () => {})
-      try {
-        await within(SENTINEL_WAIT, client.connect())
-        const asked = client.sendCommand<unknown>(['SENTINEL', 'get-master-addr-by-name', master])
-        const found = await within(SENTINEL_WAIT, asked)
-        if (Array.isArray(found)) return { host: String(found[0]), port: Number(found[1]) }
-        why = `it knows no master named ${master}`
-      } catch (error) {
-        why = error instanceof Error ? error.message : String(error)
-      } finally {
-        end(client)
-      }
-    }
-    throw new Error(`no Sentinel named its master; of the last: ${why}`)
+    const subscribed = this.#sharded
+      ? listener.sSubscribe(this.#announcements, hear, true)
+      : listener.subscribe(this.#announcements, hear, true)
+    await Promise.race([subscribed, lost])
+    return commands
   }
 }
 
-/** ms that one Sentinel may take. */
-const SENTINEL_WAIT = 1_000
+/** No connection came about. */
+const NO_WAY = /ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|ETIMEDOUT|ENOTFOUND|[Tt]imeout|did not answer/
 
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`it did not answer for ${ms} ms`)), ms)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-    work.catch(() => {})
-  }
-}
+const MOVED = 'its hash slot has moved to another node'
 
-function end(client: Pick<Client, 'destroy'>): void {
-  try {
-    client.destroy()
-  } catch {
-    // It was closed already.
-  }
-}
-
-function whereOf({ url, host, port, sentinels }: RedisConnection): string {
-  if (sentinels.length > 0) return 'the Sentinels’ master'
-  if (url === undefined) return `${host}:${port}`
-  // Never with the password.
-  return URL.canParse(url) ? new URL(url).host : 'the configured url'
+function explained(words: string): string {
+  if (words.startsWith('MOVED')) return MOVED
+  return /^(?:ASK|MIGRATING)\b/.test(words) ? 'its hash slot is on its way to another node' : words
 }

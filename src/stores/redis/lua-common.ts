@@ -14,7 +14,11 @@ export const REMOVALS = 1_000
  * knows less, it has lost something, and every floor rises to there; ARGV[3] an id that the next ones are to
  * lie beyond.
  */
-export function commonLua(limits: MemoryLimits, maxSkew: number | undefined): string {
+export function commonLua(
+  limits: MemoryLimits,
+  maxSkew: number | undefined,
+  cluster: boolean,
+): string {
   const bounds = [
     limits.minMessages,
     limits.maxMessages,
@@ -30,9 +34,23 @@ export function commonLua(limits: MemoryLimits, maxSkew: number | undefined): st
     REMOVALS,
   ].map((bound) => String(Math.min(bound, LARGEST)))
   return `
+${clusterLua(cluster)}
 local MIN, MAX, AGE, CHANNEL_BYTES, TOTAL, BYTES, CHANNELS, WINDOW, KEYS_MAX, SKEW, OVERHEAD, REMOVALS =
   ${bounds.join(', ')}
 ${COMMON}`
+}
+
+/**
+ * What every script of ours begins with. While a hash slot is on its way to another node, a call for a key
+ * that is not here (any more) fails, and would end a script in its middle; one for a key that never is
+ * anywhere fails first, before anything was written. How the announcement is made differs, too.
+ */
+export function clusterLua(cluster: boolean): string {
+  if (!cluster) return "local PUBLISH = 'PUBLISH'"
+  return `
+local PUBLISH = 'SPUBLISH'
+local probe = redis.pcall('EXISTS', string.match(KEYS[1], '^.-{.-}:') .. 'probe')
+if type(probe) == 'table' then return redis.error_reply('MIGRATING ' .. probe.err) end`
 }
 
 const COMMON = `

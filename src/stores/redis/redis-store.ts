@@ -4,6 +4,7 @@ import { Clock } from '../../model/clock.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { idBeforeTime, type MessageId } from '../../model/id.ts'
 import type { Draft } from '../../model/message.ts'
+import type { Adjustable, MemoryLimits } from '../memory.ts'
 import type {
   Appended,
   ChannelPage,
@@ -14,9 +15,10 @@ import type {
   Watcher,
 } from '../store.ts'
 import { Appender, type BatchArgs } from './appender.ts'
+import { within, wordsOf } from './client.ts'
 import { nameBytes, nameFrom } from './codec.ts'
 import { Link, type Reply } from './link.ts'
-import { REDIS_DEFAULTS, type RedisOptions } from './options.ts'
+import { Agreement, REDIS_DEFAULTS, type RedisOptions } from './options.ts'
 import { Reader } from './reader.ts'
 import { type ScriptName, Scripts } from './scripts.ts'
 import { Tail } from './tail.ts'
@@ -34,11 +36,12 @@ const NODE_BYTES = 9
  * all, and an announcement of each batch. What was acknowledged is as durable as that Redis is configured to
  * make it. docs/stores.md describes the keys.
  */
-export class RedisStore implements Store {
+export class RedisStore implements Store, Adjustable {
   readonly tellsAvailable = true
   readonly #options: RedisOptions
   readonly #clock: Clock
-  readonly #scripts: Scripts
+  #scripts: Scripts
+  readonly #newScripts: (limits: MemoryLimits) => Scripts
   readonly #link: Link
   readonly #appender: Appender
   readonly #reader: Reader
@@ -63,12 +66,14 @@ export class RedisStore implements Store {
     options: Partial<RedisOptions> & Pick<RedisOptions, 'report'>,
     clock: Clock = new Clock(),
   ) {
-    this.#options = { ...REDIS_DEFAULTS, ...options }
+    const partition = { index: 0, count: 1, agreement: new Agreement() }
+    this.#options = { ...REDIS_DEFAULTS, partition, waiting: { bytes: 0 }, ...options }
     this.#clock = clock
     const { connection, keyPrefix, limits, maxSkew, timeout } = this.#options
     // One hash slot for all: a script touches many keys.
-    const base = `${keyPrefix}{0}:`
-    this.#scripts = new Scripts(base, limits, maxSkew)
+    const base = `${keyPrefix}{${this.#options.partition.index}}:`
+    this.#newScripts = (bounds) => new Scripts(base, bounds, maxSkew, connection.cluster.length > 0)
+    this.#scripts = this.#newScripts(limits)
     // What was published in this second by others, and could be meant for followers of ours, is announced.
     this.#start = idBeforeTime(Math.floor(clock.now() / 1000))
     this.#head = this.#start
@@ -83,6 +88,10 @@ export class RedisStore implements Store {
         },
         removed: (name) => this.#watcher?.removed(name),
         skipped: () => this.#watcher?.skipped?.(),
+        began: (at) => {
+          this.#head = at
+          this.#watcher?.began?.(at)
+        },
         failed: (error) => this.#link.renew(wordsOf(error)),
       },
       this.#start,
@@ -99,6 +108,7 @@ export class RedisStore implements Store {
       timeout,
       publishWait: this.#options.publishWait,
       maxWaitingBytes: this.#options.maxWaitingBytes,
+      waiting: this.#options.waiting,
       command: (batch, byText) => this.#batchCommand(batch, byText),
       stored: (id, time) => {
         if (id > this.#seen) this.#seen = id
@@ -110,6 +120,11 @@ export class RedisStore implements Store {
 
   get head(): MessageId {
     return this.#head
+  }
+
+  /** Where Redis is, as far as that is known. */
+  get where(): string {
+    return this.#link.where
   }
 
   watch(watcher: Watcher): void {
@@ -165,9 +180,23 @@ export class RedisStore implements Store {
   // --- the connection ---
 
   async #joined(): Promise<void> {
+    await this.#agree()
     await this.#tail.catchUp()
     if (this.#tail.position < this.#start) throw new Error('its ids lie before this node’s start')
     this.#seen = Math.max(this.#seen, this.#tail.position)
+  }
+
+  /** @throws Error unless Redis holds as many partitions as this store is to have */
+  async #agree(): Promise<void> {
+    const { partition, timeout } = this.#options
+    const { index, count, agreement } = partition
+    if (index === 0) {
+      const held = await this.#runNow('partitions', [String(count)])
+      agreement.compare(Number(String(held)), count)
+    } else {
+      await within(timeout, agreement.known)
+      agreement.check()
+    }
   }
 
   #up(): void {
@@ -208,6 +237,11 @@ export class RedisStore implements Store {
     if (!this.#refused) return
     this.#refused = false
     this.#watcher?.available?.()
+  }
+
+  /** Messages of this node are kept by these; another's by its own. */
+  update(limits: MemoryLimits): void {
+    this.#scripts = this.#newScripts(limits)
   }
 
   // --- scripts ---
@@ -255,8 +289,4 @@ function statOf(reply: Reply): ChannelStat | undefined {
     last: last === '' ? undefined : (Number(last) as MessageId),
     floor: Number(floor) as MessageId,
   }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Link, Reply } from './link.ts'
-import { APPEND_LUA, REMOVE_LUA, STAT_LUA, SWEEP_LUA } from './lua-append.ts'
+import { APPEND_LUA, PARTITIONS_LUA, REMOVE_LUA, STAT_LUA, SWEEP_LUA } from './lua-append.ts'
 import { commonLua } from './lua-common.ts'
 import { FLOORS_LUA, LIST_LUA, PICK_LUA, READ_LUA, SCAN_LUA } from './lua-read.ts'
 import type { MemoryLimits } from '../memory.ts'
@@ -20,6 +20,7 @@ const BODIES = {
   pick: PICK_LUA,
   floors: FLOORS_LUA,
   list: LIST_LUA,
+  partitions: PARTITIONS_LUA,
 }
 export type ScriptName = keyof typeof BODIES
 
@@ -28,8 +29,8 @@ export class Scripts {
   readonly #scripts: Readonly<Record<ScriptName, Script>>
   readonly #key: string
 
-  constructor(base: string, limits: MemoryLimits, maxSkew: number | undefined) {
-    const common = commonLua(limits, maxSkew)
+  constructor(base: string, limits: MemoryLimits, maxSkew: number | undefined, cluster: boolean) {
+    const common = commonLua(limits, maxSkew, cluster)
     const scripts = Object.entries(BODIES).map(([name, body]) => [name, scriptOf(common + body)])
     this.#scripts = Object.fromEntries(scripts) as Record<ScriptName, Script>
     this.#key = `${base}m`

@@ -33,6 +33,8 @@ export interface TailHost {
   removed(name: ChannelName): void
   /** Some messages will never be announced. */
   skipped(): void
+  /** Nothing had been kept yet when this node came: the store begins here. */
+  began(at: MessageId): void
   failed(error: unknown): void
 }
 
@@ -97,8 +99,10 @@ export class Tail {
   async #readToEnd(): Promise<void> {
     for (;;) {
       const stretch = await this.#host.next(this.position)
+      const { floor, last } = stretch
       // At the first look, what was dropped before was nobody's to hear.
-      if (stretch.floor > this.position && !this.#first) this.#host.skipped()
+      if (floor > this.position && !this.#first) this.#host.skipped()
+      else if (floor > this.position && floor === last) this.#host.began(floor)
       this.#announce(stretch)
       this.position = Math.max(this.position, stretch.upTo) as MessageId
       if (stretch.upTo >= stretch.last) break

@@ -105,7 +105,7 @@ export abstract class Client {
   }
 
   /** Makes the claims of a subscription from here. */
-  claim(selectors: Selectors, since: Since): void {
+  claim(selectors: Selectors, since: Since<MessageId>): void {
     const { head } = this.rig.hub
     let from = head
     if (since.kind === 'all') from = 0 as MessageId
@@ -156,7 +156,7 @@ export abstract class Client {
   }
 
   /** The cursor to come back with for a claim. */
-  protected resume(claim: Claim): Since {
+  protected resume(claim: Claim): Since<MessageId> {
     for (let index = this.events.length - 1; index >= claim.begun; index--) {
       const event = this.events[index] as Event
       if ('id' in event && this.#matches(claim, event.id)) return after(event.id)
@@ -221,9 +221,9 @@ export abstract class Client {
         }
       }
     }
-    const { position } = this.subscription ?? {}
-    if (position !== undefined && position < this.rig.hub.head) {
-      return `rests at ${position}, before the end ${this.rig.hub.head}`
+    const { position, isCurrent } = this.subscription ?? {}
+    if (position !== undefined && isCurrent === false) {
+      return `rests at ${JSON.stringify(position)}, before the end ${this.rig.hub.head}`
     }
     return undefined
   }

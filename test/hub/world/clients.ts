@@ -7,7 +7,13 @@ import type { Ledger } from './ledger.ts'
 
 /** Follows a fixed selection with one cursor, as SSE does. */
 export class StreamClient extends Client {
-  constructor(rig: Rig, ledger: Ledger, encoder: Encoder, selectors: Selectors, since: Since) {
+  constructor(
+    rig: Rig,
+    ledger: Ledger,
+    encoder: Encoder,
+    selectors: Selectors,
+    since: Since<MessageId>,
+  ) {
     super(rig, ledger, encoder)
     this.claim(selectors, since)
     this.#follow(since)
@@ -19,7 +25,7 @@ export class StreamClient extends Client {
     this.#follow(this.resume(this.claims[0] as Claim))
   }
 
-  #follow(since: Since): void {
+  #follow(since: Since<MessageId>): void {
     const { selectors } = this.claims[0] as Claim
     const { connection, encoder } = this
     this.#floor = 0
@@ -69,7 +75,7 @@ export class SocketClient extends Client {
     )
   }
 
-  add(selectors: Selectors, since: Since): void {
+  add(selectors: Selectors, since: Since<MessageId>): void {
     if (this.#current(selectors) || !this.subscription) return
     const former = this.claims.findLast((claim) => claim.selectors.key === selectors.key)
     // What is still on its way cannot be known of.
@@ -104,7 +110,13 @@ export class PollClient extends Client {
   answers = 0
   #waiting = false
 
-  constructor(rig: Rig, ledger: Ledger, encoder: Encoder, selectors: Selectors, since: Since) {
+  constructor(
+    rig: Rig,
+    ledger: Ledger,
+    encoder: Encoder,
+    selectors: Selectors,
+    since: Since<MessageId>,
+  ) {
     super(rig, ledger, encoder)
     this.claim(selectors, since)
     this.#poll(since)
@@ -125,7 +137,7 @@ export class PollClient extends Client {
     return true
   }
 
-  #poll(since: Since): void {
+  #poll(since: Since<MessageId>): void {
     this.#waiting = true
     const { connection, encoder } = this
     connection.onEnded = (reason) => {
@@ -152,7 +164,7 @@ export class PollClient extends Client {
 export type SinceKind = 'now' | 'all' | 'time' | 'id' | 'foreign'
 
 /** The cursor of a step: now, all, an id that was given, a time, or an id that never was. */
-export function sinceOf(kind: SinceKind, pick: number, ledger: Ledger): Since {
+export function sinceOf(kind: SinceKind, pick: number, ledger: Ledger): Since<MessageId> {
   const { entries, start } = ledger
   const id = entries.length > 0 ? entries[pick % entries.length]?.id : undefined
   switch (kind) {

@@ -3,6 +3,9 @@ import { BEFORE_ALL, type MessageId } from '../../../src/model/id.ts'
 import { Selectors } from '../../../src/model/selector.ts'
 import type { Rig } from '../rig.ts'
 
+/** A store, and its clock. */
+export type Kept = Pick<Rig, 'memory' | 'clock'>
+
 /** Why nobody can get a message any more, or that it is kept. */
 export type Fate = 'kept' | 'expired' | 'deleted' | 'dropped'
 
@@ -24,10 +27,10 @@ export class Ledger {
   step = 0
   /** Where the store began; nothing of it lies before. */
   readonly start: MessageId
-  readonly #rig: Rig
-  readonly #read: Rig['memory']['read']
+  readonly #rig: Kept
+  readonly #read: Kept['memory']['read']
 
-  constructor(rig: Rig) {
+  constructor(rig: Kept) {
     this.#rig = rig
     this.start = rig.memory.head
     const { memory } = rig

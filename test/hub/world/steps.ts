@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { Selectors } from '../../../src/model/selector.ts'
 import type { SinceKind } from './clients.ts'
 import { name } from '../rig.ts'
+import { type Move, moves } from './moves.ts'
 
 export const CHANNELS = ['a', 'b', 'x/1', 'x/2', 'x/y/3', 'x/']
 
@@ -41,10 +42,7 @@ export type Step =
   | { kind: 'socket' }
   | { kind: 'add'; client: number; part: Selectors; since: SinceKind; pick: number }
   | { kind: 'drop'; client: number; part: Selectors }
-  | { kind: 'slow'; client: number; slow: boolean }
-  | { kind: 'sent'; client: number; bytes: number }
-  | { kind: 'reconnect'; client: number }
-  | { kind: 'goOn'; client: number }
+  | Move
   | { kind: 'remove'; channel: string }
   | { kind: 'pass'; ms: number }
   | { kind: 'turn' }
@@ -118,10 +116,7 @@ const shared: fc.WeightedArbitrary<Step>[] = [
     weight: 1,
     arbitrary: fc.record({ kind: kind('drop'), client, part: fc.constantFrom(...PARTS) }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: kind('slow'), client, slow: fc.boolean() }) },
-  { weight: 4, arbitrary: fc.record({ kind: kind('sent'), client, bytes: fc.nat(250) }) },
-  { weight: 1, arbitrary: fc.record({ kind: kind('reconnect'), client }) },
-  { weight: 1, arbitrary: fc.record({ kind: kind('goOn'), client }) },
+  ...moves(1),
   { weight: 1, arbitrary: fc.record({ kind: kind('remove'), channel }) },
   { weight: 1, arbitrary: fc.record({ kind: kind('pass'), ms: fc.nat(3_000) }) },
   { weight: 6, arbitrary: fc.record({ kind: kind('turn') }) },

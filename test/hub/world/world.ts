@@ -3,6 +3,7 @@ import { name, Rig } from '../rig.ts'
 import { type Client, JsonLines } from './client.ts'
 import { PollClient, sinceOf, SocketClient, StreamClient } from './clients.ts'
 import { Ledger } from './ledger.ts'
+import { move, stir } from './moves.ts'
 import { type Bounds, CHANNELS, type Step } from './steps.ts'
 
 /** More than any run needs to come to rest. */
@@ -92,30 +93,10 @@ export class World {
   #move(step: Extract<Step, { client: number }>): void {
     const client = this.clients[step.client % Math.max(this.clients.length, 1)]
     if (!client) return
-    switch (step.kind) {
-      case 'slow':
-        client.slow = step.slow
-        client.connection.slow = step.slow
-        break
-      case 'sent':
-        client.connection.sent(step.bytes)
-        break
-      case 'reconnect':
-        client.reconnect()
-        break
-      case 'goOn':
-        client.goOn()
-        break
-      case 'add':
-        if (client instanceof SocketClient) {
-          client.add(step.part, sinceOf(step.since, step.pick, this.ledger))
-        }
-        break
-      case 'drop':
-        if (client instanceof SocketClient) client.drop(step.part)
-        break
-      default:
-        step satisfies never
+    if (step.kind !== 'add' && step.kind !== 'drop') move(client, step)
+    else if (client instanceof SocketClient) {
+      if (step.kind === 'drop') client.drop(step.part)
+      else client.add(step.part, sinceOf(step.since, step.pick, this.ledger))
     }
   }
 
@@ -144,7 +125,7 @@ export class World {
 
   /** Lets all sockets drain and all clients go on, until nothing is left to do. */
   #restNow(): void {
-    for (let round = 0; this.#stir() || this.rig.turns.due; round++) {
+    for (let round = 0; stir(this.clients) || this.rig.turns.due; round++) {
       this.rig.turns.end()
       if (round === PATIENCE) throw new Error('the hub does not come to rest')
     }
@@ -154,27 +135,13 @@ export class World {
   async #rest(): Promise<void> {
     const { store, rig } = this
     if (!store) return
-    for (let round = 0; this.#stir() || rig.turns.due || !store.idle; round++) {
+    for (let round = 0; stir(this.clients) || rig.turns.due || !store.idle; round++) {
       store.announce()
       await store.answerAll()
       rig.turns.end()
       if (round === PATIENCE) throw new Error('the hub does not come to rest')
     }
     this.ledger.settle()
-  }
-
-  #stir(): boolean {
-    let stirred = false
-    for (const client of this.clients) {
-      client.slow = false
-      client.connection.slow = false
-      if (client.connection.unsent > 0) {
-        client.connection.sent()
-        stirred = true
-      }
-      if (client.goOn()) stirred = true
-    }
-    return stirred
   }
 
   /** Whatever is wrong by now, before all has come to rest. */

@@ -1,5 +1,5 @@
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { Hub } from '../../../src/hub/hub.ts'
+import { LogHub } from '../../../src/hub/log-hub.ts'
 import { FanfareError } from '../../../src/model/errors.ts'
 import { management } from '../../../src/protocols/management/index.ts'
 import { MemoryStore } from '../../../src/stores/memory.ts'
@@ -26,7 +26,7 @@ it('a failure of our own is told as one, without its words, and reported', async
 it('a store that takes nothing is 503, and no failure of ours', async () => {
   const { server, post } = await startManaged()
   await server.users.connect('1', new Told('a'))
-  vi.spyOn(server.hub().store, 'append').mockImplementation(() => {
+  vi.spyOn((server.hub() as LogHub).store, 'append').mockImplementation(() => {
     throw new FanfareError('store_unavailable')
   })
   for (const [path, to] of [
@@ -66,7 +66,7 @@ it('answers wait for the store, in order, and a client that leaves harms nobody'
 
 it('what came in and what was refused is counted', async () => {
   const context = doorContext(
-    new Hub(new MemoryStore(), { soon: setImmediate }),
+    new LogHub(new MemoryStore(), { soon: setImmediate }),
     'management: { port: 0 }\n',
   )
   const running = await management.start?.(context)

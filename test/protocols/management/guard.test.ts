@@ -13,7 +13,8 @@ const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString('bas
 
 /** A server with no other port of its own, which the test stops. */
 function start(yaml: string): Promise<FanfareServer> {
-  const off = 'port: 0\nfeed: false\nredis: false\nsparkleshare: false\nfanout: false\n'
+  const off =
+    'port: 0\nstore: { type: memory }\nfeed: false\nredis: false\nsparkleshare: false\nfanout: false\n'
   const { config } = loadConfig(configSchema(), { text: off + yaml, file: 'test.yaml', env: {} })
   return FanfareServer.start(config)
 }

@@ -172,9 +172,8 @@ describe.each(PATHS)('POST /service/method ($path)', ({ lean }) => {
       ['/api', {}, 404, 'unknown_method'],
       ['/auth/check', { sessionId: 'nobody' }, 401, 'not_authorized'],
       ['/manager/getConfig', { nodeId: 'other' }, 404, 'unknown_node'],
-      ['/manager/setConfig', { config: {} }, 409, 'not_clustered'],
-      ['/manager/distributeConfig', {}, 409, 'not_clustered'],
-      ['/worker/reload', {}, 409, 'not_clustered'],
+      ['/manager/setConfig', { config: [] }, 400, 'bad_config'],
+      ['/worker/reload', {}, 400, 'bad_config'],
     ]
     for (const [path, body, status, code] of wrong) {
       const reply = await post(path, body)

@@ -65,6 +65,10 @@ export class Told implements UserConnection {
     this.log.push(`-${channel}`)
   }
 
+  resubscribed(channels: readonly string[]): void {
+    this.log.push(`=${channels.join()}`)
+  }
+
   removed(): void {
     this.log.push('removed')
   }

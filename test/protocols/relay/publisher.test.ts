@@ -1,4 +1,6 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
+import type { ChannelName } from '../../../src/model/channel.ts'
+import { FanfareError } from '../../../src/model/errors.ts'
 import { RawClient, request, requestBytes } from '../../support/raw.ts'
 import { PATHS, startServer } from '../../support/server.ts'
 import { until } from '../../support/wait.ts'
@@ -7,6 +9,17 @@ const TEXT = { 'Content-Type': 'text/plain' }
 
 describe.each(PATHS)('the publisher location over $path', ({ lean }) => {
   const start = (yaml = ''): ReturnType<typeof startServer> => startServer(yaml, { lean })
+
+  it('says that a message is stored even if nothing else can be said of its channel', async () => {
+    const { server, port } = await start()
+    const hub = server.hub()
+    const stat = vi.spyOn(hub, 'stat').mockRejectedValue(new FanfareError('store_unavailable'))
+
+    const answer = await request(port, 'POST', '/publisher/known', TEXT, 'x')
+    stat.mockRestore()
+    expect(answer.status).toBe(202)
+    expect(await hub.stat('known' as ChannelName)).toMatchObject({ messages: 1 })
+  })
 
   it.each([
     [

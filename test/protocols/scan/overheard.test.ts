@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Hub } from '../../../src/hub/hub.ts'
+import { LogHub } from '../../../src/hub/log-hub.ts'
 import { channelFromText, type ChannelName } from '../../../src/model/channel.ts'
 import { advanced, Overheard } from '../../../src/protocols/scan/overheard.ts'
 import { draftOf } from '../../../src/repository/event.ts'
@@ -12,7 +12,7 @@ const CHANNEL = channelFromText('json') as ChannelName
 
 describe('what others have announced', () => {
   it('is told once to whom it concerns, from the start on', async () => {
-    const hub = new Hub(new MemoryStore(), { soon: setImmediate })
+    const hub = new LogHub(new MemoryStore(), { soon: setImmediate })
     const announce = (commit: object): unknown =>
       hub.publish(draftOf(CHANNEL, JSON.stringify({ commit })))
     await announce({ project: 'p', ref: MAIN, hash: A, parents: [] })

@@ -1,5 +1,6 @@
 /** What carries messages: frames written as they are, and Engine.IO's queue. */
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { LogHub } from '../../../src/hub/log-hub.ts'
 import { EventEncoder } from '../../../src/protocols/socketio/encoder.ts'
 import { Link } from '../../../src/protocols/socketio/link.ts'
 import { Selectors } from '../../../src/model/selector.ts'
@@ -162,7 +163,7 @@ describe('a connection', () => {
     await server.users.publish('1', { body: Buffer.from('hello') })
     await client.got(1)
 
-    expect(server.hub().trafficOf('socketio')).toMatchObject({
+    expect((server.hub() as LogHub).trafficOf('socketio')).toMatchObject({
       connections: 1,
       accepted: 1,
       delivered: 1,

@@ -1,7 +1,8 @@
 /** Over a store that answers late, as Redis does, the sender is not notified either. */
 import { expect, it, onTestFinished } from 'vitest'
 import { doorOf } from '../../../src/config/types.ts'
-import { Hub } from '../../../src/hub/hub.ts'
+import type { Hub } from '../../../src/hub/hub.ts'
+import { LogHub } from '../../../src/hub/log-hub.ts'
 import { sparkleshareKey } from '../../../src/protocols/sparkleshare/config.ts'
 import { SparkleshareServer } from '../../../src/protocols/sparkleshare/server.ts'
 import { MemoryStore } from '../../../src/stores/memory.ts'
@@ -17,12 +18,12 @@ function onError(error: unknown): never {
 
 async function start(): Promise<{ store: DelayedStore; hub: Hub; port: number }> {
   const store = new DelayedStore(new MemoryStore())
-  const hub = new Hub(store, { soon: setImmediate, onError })
+  const hub = new LogHub(store, { soon: setImmediate, onError })
   const context = doorContext(hub, 'sparkleshare: { port: 0 }')
   const door = doorOf(context.config, 'sparkleshare', sparkleshareKey)
   if (door === false) throw new Error('it is on')
   const server = new SparkleshareServer(door, context)
-  const { where } = await server.listen('127.0.0.1')
+  const { where } = await server.listen()
   onTestFinished(() => server.close())
   return { store, hub, port: Number(new URL(where).port) }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Trust } from '../../../src/access/trust.ts'
 import type { Exchange } from '../../../src/http/exchange.ts'
 import { NO_REQUEST } from '../../../src/http/reply.ts'
-import { Hub } from '../../../src/hub/hub.ts'
+import { LogHub } from '../../../src/hub/log-hub.ts'
 import { Traffic } from '../../../src/hub/traffic.ts'
 import type { ChannelName } from '../../../src/model/channel.ts'
 import { FanfareError } from '../../../src/model/errors.ts'
@@ -29,7 +29,7 @@ class SlowStore implements Pick<Store, 'head' | 'append' | 'watch'> {
 
 function start() {
   const store = new SlowStore()
-  const hub = new Hub(store as unknown as Store, { soon: setImmediate })
+  const hub = new LogHub(store as unknown as Store, { soon: setImmediate })
   const hook = new Hook(
     {
       name: 'test',

@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import type { LogHub } from '../../../src/hub/log-hub.ts'
 import { PATHS, startServer } from '../../support/server.ts'
 import { until } from '../../support/wait.ts'
 import { publish, publishTogether } from '../events/events-client.ts'
@@ -77,7 +78,7 @@ describe.each(PATHS)('the end of a WebSocket over $path', ({ lean }) => {
   it('comes with 1011 when the store cannot be read', async () => {
     const { port, server, errors } = await start()
     const client = await FrameClient.open(port)
-    vi.spyOn(server.hub().store, 'read').mockImplementation(() => {
+    vi.spyOn((server.hub() as LogHub).store, 'read').mockImplementation(() => {
       throw new Error('no disk')
     })
     client.send({ subscribe: 'a', since: 'all' })

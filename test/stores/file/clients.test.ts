@@ -6,8 +6,8 @@ import { FanfareServer } from '../../../src/server/server.ts'
 import { fanfare } from '../../cli/cli-program.ts'
 import { CONFIG, makeHome } from '../../cli/listen-files.ts'
 import { Follower } from '../../client/follower.ts'
-import { RespClient } from '../../protocols/redis/resp-client.ts'
 import { until } from '../../support/wait.ts'
+import { xread } from '../../support/xread.ts'
 import { name } from '../contract/harness.ts'
 import { folder } from './support.ts'
 
@@ -39,31 +39,6 @@ function portsOf(server: FanfareServer): Ports {
   return { main: server.address.port, redis: port('redis') }
 }
 
-/** Follows a channel with XREAD BLOCK, from the last id that it has seen. */
-function xread(port: number): { readonly bodies: string[] } {
-  const bodies: string[] = []
-  let last = '0-0'
-  let stopped = false
-  onTestFinished(() => void (stopped = true))
-  const attempt = async (): Promise<void> => {
-    const client = await RespClient.connect(port)
-    while (!stopped) {
-      const reply = await client.ask('XREAD', 'COUNT', 7, 'BLOCK', 1_000, 'STREAMS', 'a', last)
-      if (!Array.isArray(reply)) continue
-      const [stream] = reply as [[string, [string, string[]][]]]
-      for (const [id, fields] of stream[1]) {
-        last = id
-        bodies.push(fields[fields.indexOf('body') + 1] ?? '')
-      }
-    }
-  }
-  const keepOn = (): void => {
-    if (!stopped) void attempt().catch(() => setTimeout(keepOn, 20))
-  }
-  keepOn()
-  return { bodies }
-}
-
 it('streams, WebSockets, XREAD and fanfare listen miss nothing, and get nothing twice', {
   timeout: 60_000,
 }, async () => {
@@ -73,7 +48,7 @@ it('streams, WebSockets, XREAD and fanfare listen miss nothing, and get nothing 
   const ports = portsOf(server)
   const sse = new Follower(new URL(`http://127.0.0.1:${ports.main}/events/a`))
   const websocket = new Follower(new URL(`ws://127.0.0.1:${ports.main}/ws/a`))
-  const stream = xread(ports.redis)
+  const stream = xread(ports.redis, 'a')
   const home = makeHome()
   home.write(CONFIG, { host: '127.0.0.1', port: ports.redis, channels: ['a'], auth: '' })
   const listener = fanfare(['listen', '--print'], { env: home.env })

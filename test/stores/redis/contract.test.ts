@@ -29,5 +29,5 @@ storeContract(
     )
     return { store, close: () => store.close() }
   },
-  { overflow: 'two million round trips take long; ids.test.ts has it' },
+  { overflow: 'two million round trips take long; nodes.test.ts has it' },
 )

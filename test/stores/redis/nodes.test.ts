@@ -1,13 +1,15 @@
 /** Several nodes on one real Redis. */
-import { createClient } from '@redis/client'
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { privateName } from '../../../src/model/channel.ts'
-import { BEFORE_ALL, type MessageId } from '../../../src/model/id.ts'
+import { Clock } from '../../../src/model/clock.ts'
+import { BEFORE_ALL, IDS_PER_SECOND, makeId, type MessageId } from '../../../src/model/id.ts'
 import { Selectors } from '../../../src/model/selector.ts'
+import { pack, packable } from '../../../src/stores/redis/codec.ts'
 import { REDIS_DEFAULTS, type RedisOptions } from '../../../src/stores/redis/options.ts'
+import { Scripts } from '../../../src/stores/redis/scripts.ts'
 import { Tail } from '../../../src/stores/redis/tail.ts'
 import { until } from '../../support/wait.ts'
-import { draft, name, Node, type RealRedis, startRedis } from './rig.ts'
+import { ask, draft, name, Node, type RealRedis, startRedis } from './rig.ts'
 
 let redis: RealRedis
 let prefix = 0
@@ -22,21 +24,15 @@ afterEach(async () => {
   await Promise.all(nodes.splice(0).map(({ store }) => store.close()))
 })
 
-function node(options: Partial<RedisOptions> = {}): Node {
-  const one = new Node(redis.port, { keyPrefix: `nodes-${prefix}:`, ...options })
+function node(options: Partial<RedisOptions> = {}, clock?: Clock): Node {
+  const one = new Node(redis.port, { keyPrefix: `nodes-${prefix}:`, ...options }, clock)
   nodes.push(one)
   return one
 }
 
 /** Does something to Redis behind the stores' backs. */
-async function behindTheirBacks(...command: string[]): Promise<unknown> {
-  const client = createClient({ socket: { host: '127.0.0.1', port: redis.port } })
-  await client.connect()
-  try {
-    return await client.sendCommand(command)
-  } finally {
-    client.destroy()
-  }
+async function behindTheirBacks(...command: (string | Buffer)[]): Promise<unknown> {
+  return await ask<unknown>(redis.port, ...command)
 }
 
 async function all(one: Node, selectors = new Selectors([], [''])): Promise<string[]> {
@@ -222,6 +218,41 @@ describe('Redis behind their backs', () => {
     })
     expect(page.messages.map(({ body }) => body.toString())).toEqual(['later'])
     expect(page.floor).toBeGreaterThanOrEqual(id)
+  })
+
+  it('gives more ids in a second than there are: they go on in the next', async () => {
+    const one = node({ maxSkew: undefined }, new Clock(() => 1_000_000_500))
+    await one.store.append(draft('a', 'first'))
+    const key = `nodes-${prefix}:{0}:m`
+    const state = String(await behindTheirBacks('GET', key)).split(' ')
+    // A new store begins in the second after its start.
+    const last = makeId(1_000_001, IDS_PER_SECOND - 2)
+    await behindTheirBacks('SET', key, [String(last), ...state.slice(1)].join(' '))
+
+    const ids = []
+    for (const body of ['last', 'next', 'after']) {
+      ids.push((await one.store.append(draft('a', body))).id)
+    }
+
+    expect(ids).toEqual([last + 1, makeId(1_000_002, 0), makeId(1_000_002, 1)])
+    await until(() => one.heard.length === 4, 'all were heard')
+    expect(one.messages.map(({ time }) => time).slice(1)).toEqual([
+      1_000_001_000, 1_000_002_000, 1_000_002_000,
+    ])
+  })
+
+  it('forgot how much a node has sent: that costs it no time', async () => {
+    const { limits, maxSkew } = REDIS_DEFAULTS
+    const scripts = new Scripts(`nodes-${prefix}:{0}:`, limits, maxSkew, false)
+    const batch = pack([packable(draft('a', 'body'))])
+    const [seq, acked] = ['5000001', '5000000']
+    const args = [String(Date.now()), '0', '0', 'node', seq, acked, '0', batch, '1000']
+    await behindTheirBacks('CONFIG', 'RESETSTAT')
+
+    const reply = await behindTheirBacks(...scripts.command('append', args, true))
+
+    expect(reply).toMatch(/^\d+ \d+ \d+-\d+$/)
+    expect(await behindTheirBacks('INFO', 'commandstats')).not.toMatch(/cmdstat_hdel/)
   })
 
   it('drops the connections: everybody is caught up', async () => {

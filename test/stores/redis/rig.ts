@@ -3,7 +3,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createClient } from '@redis/client'
 import { channelFromText, type ChannelName } from '../../../src/model/channel.ts'
+import type { Clock } from '../../../src/model/clock.ts'
 import type { Draft, Message } from '../../../src/model/message.ts'
 import { REDIS_DEFAULTS, type RedisOptions } from '../../../src/stores/redis/options.ts'
 import { RedisStore } from '../../../src/stores/redis/redis-store.ts'
@@ -67,11 +69,39 @@ function answers(port: number): Promise<boolean> {
     const socket = connect(port, '127.0.0.1', () => socket.write('PING\r\n'))
     socket.once('data', (data) => {
       socket.destroy()
-      resolve(data.toString().startsWith('+PONG'))
+      resolve(/^(?:\+PONG|-NOAUTH)/.test(data.toString()))
     })
     socket.once('error', () => resolve(false))
     socket.once('close', () => resolve(false))
   })
+}
+
+/** Asks one server one thing. */
+export async function ask<T = string>(port: number, ...command: (string | Buffer)[]): Promise<T> {
+  const client = createClient({ socket: { host: '127.0.0.1', port } })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    return await client.sendCommand<T>(command)
+  } finally {
+    client.destroy()
+  }
+}
+
+/**
+ * Resolves once the replica of a master that is still empty has what the master has. It takes a write: a
+ * replica that is still to load what it was sent counts, to WAIT, as one that has nothing to miss.
+ */
+export async function untilFollowed(port: number): Promise<void> {
+  const client = createClient({ socket: { host: '127.0.0.1', port } })
+  client.on('error', () => {})
+  await client.connect()
+  try {
+    await client.sendCommand(['FLUSHALL'])
+    await client.sendCommand(['WAIT', '1', '0'])
+  } finally {
+    client.destroy()
+  }
 }
 
 /** A connection between one node and Redis that can be cut without Redis or other nodes noticing. */
@@ -138,10 +168,10 @@ export class Node {
   skipped = 0
   available = 0
 
-  constructor(port: number, options: Partial<RedisOptions> = {}) {
+  constructor(port: number, options: Partial<RedisOptions> = {}, clock?: Clock) {
     const connection = { ...REDIS_DEFAULTS.connection, host: '127.0.0.1', port }
     const report = (text: string): void => void this.reports.push(text)
-    this.store = new RedisStore({ connection, report, ...options })
+    this.store = new RedisStore({ connection, report, ...options }, clock)
     this.store.watch({
       appended: (message) => {
         this.messages.push(message)

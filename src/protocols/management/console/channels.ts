@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Hub } from '../../../hub/hub.ts'
 import { bytesToText, type ChannelName, channelPath } from '../../../model/channel.ts'
+import type { ChannelStat } from '../../../stores/store.ts'
 import { CONSOLE } from './overview.ts'
 import type { ChannelList, ChannelRow, ChannelSort } from './data.ts'
 
@@ -8,6 +9,8 @@ import type { ChannelList, ChannelRow, ChannelSort } from './data.ts'
 const MOST_ROWS = 20_000
 /** Channels that are looked at before everybody else has a turn. */
 const SLICE = 1_000
+/** Channels that a store is asked about at once: over a network, one by one takes too long. */
+const AT_ONCE = 100
 /** How old what is shown may be, in ms. */
 const MOST_AGE = 900
 /** What nobody has asked for this long is forgotten, in ms. */
@@ -65,25 +68,21 @@ class Sample {
   async #take(): Promise<void> {
     const now = performance.now()
     const seconds = (now - this.#taken) / 1000
-    const before = this.#rows
     const rows = new Map<ChannelName, Row>()
     this.cut = false
     let cursor = 0
     do {
       const page = await this.#hub.channels(cursor, SLICE)
-      for (const channel of page.names) {
-        const known = before.get(channel)
-        const name = known?.name ?? bytesToText(channel)
-        if (this.#search !== '' && !name.toLowerCase().includes(this.#search)) continue
-        this.cut ||= rows.size === MOST_ROWS
-        if (this.cut) break
-        const stat = await this.#hub.stat(channel)
-        if (!stat) continue
-        const { messages, bytes, appended } = stat
-        const since = known && appended - known.appended
-        const rate = since === undefined || since < 0 ? null : since / seconds
-        const subscribers = this.#hub.receivers(channel)
-        rows.set(channel, { channel, name, messages, bytes, appended, rate, subscribers })
+      const found = page.names.filter((channel) => this.#isFound(channel))
+      this.cut ||= rows.size + found.length > MOST_ROWS
+      const asked = found.slice(0, MOST_ROWS - rows.size)
+      for (let at = 0; at < asked.length; at += AT_ONCE) {
+        const some = asked.slice(at, at + AT_ONCE)
+        const stats = await Promise.all(some.map(async (channel) => this.#hub.stat(channel)))
+        for (const [index, channel] of some.entries()) {
+          const stat = stats[index]
+          if (stat) rows.set(channel, this.#rowOf(channel, stat, seconds))
+        }
       }
       cursor = page.cursor
       this.known = page.total
@@ -92,6 +91,26 @@ class Sample {
     this.#rows = rows
     this.#views = new Map()
     this.#taken = now
+  }
+
+  #isFound(channel: ChannelName): boolean {
+    if (this.#search === '') return true
+    return this.#nameOf(channel).toLowerCase().includes(this.#search)
+  }
+
+  #nameOf(channel: ChannelName): string {
+    return this.#rows.get(channel)?.name ?? bytesToText(channel)
+  }
+
+  /** @param seconds since the sample before */
+  #rowOf(channel: ChannelName, stat: ChannelStat, seconds: number): Row {
+    const { messages, bytes, appended } = stat
+    const known = this.#rows.get(channel)
+    const since = known && appended - known.appended
+    const rate = since === undefined || since < 0 ? null : since / seconds
+    const subscribers = this.#hub.receivers(channel)
+    const name = this.#nameOf(channel)
+    return { channel, name, messages, bytes, appended, rate, subscribers }
   }
 
   /** @param search beyond the sample's own */

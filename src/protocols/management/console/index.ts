@@ -120,7 +120,7 @@ export class ConsoleRoutes {
     const { hub } = this.#store(query)
     const selectors = Selectors.parse(query.get('channel')?.at(-1) ?? '')
     if (!selectors) throw new FanfareError('bad_channel', 'channel= names a channel or a subtree.')
-    const since = readSince(query.get('since')?.at(-1))
+    const since = readSince(query.get('since')?.at(-1), hub.partitions)
     const last = numberOf(query, 'last', MOST_REPLAYED)
     const end: { tick?: () => void } = {}
     const stream = this.#stream(exchange, () => end.tick?.())

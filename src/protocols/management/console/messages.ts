@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer'
 import type { Encoder, EndReason, Since, Sink } from '../../../hub/contract.ts'
-import { cursorOf, gapOf } from '../../../hub/contract.ts'
 import type { Hub } from '../../../hub/hub.ts'
 import { bytesToText } from '../../../model/channel.ts'
-import { BEFORE_ALL, formatId, type MessageId } from '../../../model/id.ts'
+import type { Cursor } from '../../../model/cursor.ts'
+import { BEFORE_ALL, formatId } from '../../../model/id.ts'
 import type { Message } from '../../../model/message.ts'
 import type { Selectors } from '../../../model/selector.ts'
 import { doorsOf } from './channels.ts'
@@ -103,24 +103,19 @@ export class Watch implements Sink {
     await this.tick()
   }
 
-  async #replay(since: Since, last: number, head: MessageId): Promise<Replay> {
-    const none = since.kind === 'now' && last === 0
-    if (none) return { messages: [], more: false, gap: null }
-    const newest = since.kind === 'now'
-    const after = newest ? BEFORE_ALL : cursorOf(since, head)
-    const limit = newest ? last : MOST_REPLAYED
-    const page = await this.#hub.read({
-      selectors: this.#selectors,
-      after,
-      upTo: head,
-      limit,
-      newest,
-      bytes: REPLAY_BYTES,
-    })
-    const gap = gapOf(since, page.floor, head)
+  async #replay(since: Since, last: number, head: Cursor): Promise<Replay> {
+    const query = { selectors: this.#selectors, upTo: head, bytes: REPLAY_BYTES }
+    if (since.kind === 'now') {
+      if (last === 0) return { messages: [], more: false, gap: null }
+      const newest = { ...query, after: BEFORE_ALL, limit: last, newest: true }
+      const { messages } = await this.#hub.read(newest)
+      return { messages: messages.map(viewOf), more: false, gap: null }
+    }
+    const found = await this.#hub.history(since, { ...query, limit: MOST_REPLAYED })
+    const { messages, gap, more } = found
     return {
-      messages: page.messages.map(viewOf),
-      more: !newest && page.upTo < head && page.messages.length > 0,
+      messages: messages.map(viewOf),
+      more,
       gap: gap ? { from: formatId(gap.from), to: formatId(gap.to) } : null,
     }
   }

@@ -105,7 +105,7 @@ export class Overview {
       slow: this.#slow(),
       errors: errors.count,
       channels: await this.#channels(),
-      users: (await users.connected()).length,
+      users: await users.connectedCount(),
     }
   }
 

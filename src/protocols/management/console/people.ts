@@ -19,27 +19,14 @@ export async function listUsers(
   all.sort((a, b) => BY_ID.compare(a, b))
   const offset = Math.min(page.offset, all.length)
   const shown = all.slice(offset, offset + page.limit)
-  const rows = await Promise.all(shown.map((user) => rowOf(users, user)))
+  const counts = await users.countsOf(shown)
+  const rows = shown.map((user, index): UserRow => Object.assign({ user }, counts[index]))
   return { total: all.length, offset, rows }
 }
 
 /** Where clients reach the node is of no interest here. */
 function shownConnection({ id, door, peer, since, node }: ConnectionInfo): UserConnectionView {
   return { id, door, peer, since, node }
-}
-
-async function rowOf(users: Users, user: string): Promise<UserRow> {
-  const [connections, sessions, subscriptions] = await Promise.all([
-    users.connectionsOf(user),
-    users.sessions.list(user),
-    users.subscriptionsOf(user),
-  ])
-  return {
-    user,
-    connections: connections.length,
-    sessions: sessions.length,
-    subscriptions: subscriptions.length,
-  }
 }
 
 export async function viewUser(users: Users, user: string): Promise<UserView> {

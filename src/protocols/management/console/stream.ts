@@ -1,6 +1,6 @@
 import type { Exchange } from '../../../http/exchange.ts'
 import { head } from '../../../http/reply.ts'
-import { StreamConnection } from '../../../http/stream.ts'
+import { StreamConnection, streamOptions } from '../../../http/stream.ts'
 import type { DoorContext } from '../../door.ts'
 
 const HEADERS = [
@@ -27,9 +27,9 @@ export class ConsoleStream {
     this.chunked = chunked
     const lines = chunked ? [...HEADERS, 'Transfer-Encoding: chunked'] : HEADERS
     const socket = exchange.stream(Buffer.from(head(200, lines, !chunked), 'latin1'))
-    const { idleTimeout } = context.config.limits
     // There is a tick each second: no heartbeat is needed.
-    const options = { wheel: context.wheel, heartbeat: undefined, idleTimeout }
+    const fixed = { wheel: context.wheel, heartbeat: undefined }
+    const options = streamOptions(context.config.limits, fixed)
     this.connection = new StreamConnection(socket, options)
     socket.once('close', closed)
   }

@@ -1,9 +1,10 @@
 import type { Glob } from '../../../model/glob.ts'
+import { all } from '../../../model/maybe.ts'
 import type { CommandSpec, Handler } from '../command.ts'
 import { NO_INTEGER, RedisError, SYNTAX } from '../errors.ts'
 import { integerAt } from '../numbers.ts'
 import type { Args } from '../parser.ts'
-import { all, respond } from '../replying.ts'
+import { respond } from '../replying.ts'
 import { channelOf, globOf } from '../subscriptions.ts'
 import type { ReplyWriter } from '../writer.ts'
 

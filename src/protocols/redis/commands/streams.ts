@@ -1,6 +1,6 @@
 import { FanfareError } from '../../../model/errors.ts'
 import { formatId, type MessageId } from '../../../model/id.ts'
-import type { MaybePromise } from '../../../model/maybe.ts'
+import { all, chain, type MaybePromise } from '../../../model/maybe.ts'
 import type { Message } from '../../../model/message.ts'
 import { Selectors } from '../../../model/selector.ts'
 import type { ChannelStat } from '../../../stores/store.ts'
@@ -11,7 +11,7 @@ import { NO_INTEGER, RedisError, SYNTAX } from '../errors.ts'
 import { integerAt } from '../numbers.ts'
 import type { Args } from '../parser.ts'
 import { cursorOf, endOf, readRange, startOf } from '../ranges.ts'
-import { all, chain, respond } from '../replying.ts'
+import { respond } from '../replying.ts'
 import { channelOf } from '../subscriptions.ts'
 import type { ReplyWriter } from '../writer.ts'
 import { BlockedRead, type Found, readStreams, type ReadRequest, type Stream } from '../xread.ts'
@@ -166,8 +166,9 @@ function streamsFrom(
   }
   return Array.from({ length: count }, (_, index) => {
     const name = args.text(from + index)
-    const cursor = cursorOf(args.text(from + count + index), hub.head)
-    return { name, channel: channelOf(name), ...cursor }
+    const channel = channelOf(name)
+    const cursor = cursorOf(args.text(from + count + index), hub.at(channel).head)
+    return { name, channel, ...cursor }
   })
 }
 

@@ -1,0 +1,93 @@
+import { closeSync, openSync } from 'node:fs'
+import { ConfigError, formatProblems } from '../config/index.ts'
+import { FanfareError } from '../model/errors.ts'
+import type { Applied } from '../services/control.ts'
+import { colors } from './config.ts'
+import { ConfigWatch } from './config-watch.ts'
+
+export interface ReloadOptions {
+  /** Reads the configuration again, and applies it. @throws ConfigError, FanfareError */
+  readonly reload: () => Promise<Applied>
+  /** Hears after each attempt, whatever came of it. */
+  readonly done?: () => void
+}
+
+/**
+ * Reloads at each SIGHUP, one after the other, and says what came of it: several that come while one is under
+ * way are one.
+ */
+export function reloadAtHangup({ reload, done }: ReloadOptions): void {
+  let running = false
+  let again = false
+  const run = async (): Promise<void> => {
+    running = true
+    try {
+      do {
+        again = false
+        await tell(reload)
+        done?.()
+      } while (again)
+    } finally {
+      running = false
+    }
+  }
+  process.on('SIGHUP', () => {
+    if (isTerminalGone()) process.emit('SIGTERM')
+    else if (running) again = true
+    else run().catch(complain)
+  })
+}
+
+/** Has a changed file reloaded, as if by SIGHUP. */
+export async function reloadAtChange(file: string): Promise<void> {
+  const watch = new ConfigWatch(
+    file,
+    () => process.emit('SIGHUP'),
+    (error) => {
+      const reason = error instanceof Error ? error.message : String(error)
+      console.error(
+        `fanfare: ${file} is not watched for changes: ${reason}. \`kill -HUP ${process.pid}\` has it read again.`,
+      )
+    },
+  )
+  await watch.start()
+}
+
+async function tell(reload: () => Promise<Applied>): Promise<void> {
+  try {
+    console.log(describeApplied(await reload()))
+  } catch (error) {
+    complain(error)
+  }
+}
+
+/** What has changed, a line each. */
+export function describeApplied({ changed, restarted, later }: Applied): string {
+  const lines = [
+    ...changed.map((key) => `  changed        ${key}`),
+    ...restarted.map((what) => `  begun anew     ${what}`),
+    ...later.map((key) => `  at next start  ${key}`),
+  ]
+  if (lines.length === 0) return 'Configuration read again: nothing has changed.'
+  return ['Configuration read again:', ...lines].join('\n')
+}
+
+function complain(error: unknown): void {
+  if (error instanceof ConfigError) {
+    console.error(formatProblems(error.problems, { color: colors() }))
+    console.error('The configuration cannot be used; the former one holds on.')
+  } else if (error instanceof FanfareError) {
+    console.error(`fanfare: the configuration was not applied: ${error.message}`)
+  } else console.error(error instanceof Error ? (error.stack ?? error.message) : error)
+}
+
+/** A terminal that was closed says so by the same signal: then there is nobody to run for. */
+function isTerminalGone(): boolean {
+  if (!process.stdin.isTTY) return false
+  try {
+    closeSync(openSync('/dev/tty', 'r'))
+    return false
+  } catch {
+    return true
+  }
+}

@@ -1,0 +1,178 @@
+/** Several server processes behind the same ports, and one that only looks after them. */
+import cluster, { type Worker } from 'node:cluster'
+
+/** Says to a process which worker it is, from 1. No key of the configuration. */
+const SLOT = 'WORKER_OF_FANFARE'
+/** Says to it which life of that worker has ended before. */
+const FORMER = 'FORMER_WORKER_OF_FANFARE'
+
+/** ms between the end of a worker and its next start: doubled from the first to the last. */
+const FIRST_WAIT = 100
+const LONGEST_WAIT = 10_000
+/** ms after which a worker that runs has shown that it can. */
+const PROVEN = 10_000
+/** ms that a worker may take to reload before the next one begins. */
+const RELOAD_WAIT = 15_000
+
+/** What a worker tells the process that looks after it. */
+type Told =
+  | { readonly fanfare: 'ready'; readonly incarnation: string }
+  | { readonly fanfare: 'reloaded' }
+
+/** Which worker this process is, from 1; undefined: it is none. */
+export function workerSlot(): number | undefined {
+  const slot = Number(process.env[SLOT])
+  return cluster.isWorker && slot >= 1 ? slot : undefined
+}
+
+/** The incarnation of the process that was this worker before; undefined: there was none. */
+export function formerWorker(): string | undefined {
+  return cluster.isWorker ? process.env[FORMER] : undefined
+}
+
+/** Tells the process that looks after this one, if there is any. */
+export function tellSupervisor(told: Told): void {
+  if (cluster.isWorker) process.send?.(told)
+}
+
+/** Ends this process if it is a worker: its connection to the supervisor would keep it going. */
+export function endWorker(code: number): void {
+  if (cluster.isWorker) process.exit(code)
+}
+
+export interface SupervisorOptions {
+  readonly count: number
+  /** ms that all workers may take to stop. */
+  readonly stopTimeout: number
+  readonly report: (text: string) => void
+}
+
+/** Starts workers, and starts each again that ends. */
+export class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #slots = new Map<number, Slot>()
+  #stopping = false
+  #end: (code: number) => void = () => {}
+  #reloads: Promise<void> = Promise.resolve()
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Runs until it is stopped, or a worker cannot even start.
+   * @returns the exit code
+   */
+  async run(): Promise<number> {
+    const ended = new Promise<number>((resolve) => (this.#end = resolve))
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => this.stop())
+    process.on('SIGHUP', () => this.reload())
+    // The others follow once one has shown that it can be done.
+    this.#fork(1)
+    return await ended
+  }
+
+  /** Lets all workers stop. */
+  stop(code = 0): void {
+    if (this.#stopping) return
+    this.#stopping = true
+    for (const { worker, timer } of this.#slots.values()) {
+      clearTimeout(timer)
+      worker?.process.kill('SIGTERM')
+    }
+    const stuck = setTimeout(() => {
+      for (const { worker } of this.#slots.values()) worker?.process.kill('SIGKILL')
+    }, this.#options.stopTimeout)
+    this.#allGone().then(
+      () => {
+        clearTimeout(stuck)
+        this.#end(code)
+      },
+      (error: unknown) => this.#options.report(String(error)),
+    )
+  }
+
+  /** Has one worker after the other reload: the ports are served all the time. */
+  reload(): void {
+    this.#reloads = this.#reloads.then(async () => {
+      for (const { worker } of this.#slots.values()) {
+        if (this.#stopping || !worker) continue
+        const done = reloaded(worker)
+        worker.process.kill('SIGHUP')
+        await done
+      }
+    })
+  }
+
+  #fork(number: number): void {
+    const slot: Slot = this.#slots.get(number) ?? {
+      worker: undefined,
+      wait: FIRST_WAIT,
+      proven: false,
+      incarnation: undefined,
+      timer: undefined,
+    }
+    this.#slots.set(number, slot)
+    const worker = cluster.fork({
+      [SLOT]: String(number),
+      ...(slot.incarnation === undefined ? {} : { [FORMER]: slot.incarnation }),
+    })
+    const since = performance.now()
+    slot.worker = worker
+    worker.on('message', (told: Told) => {
+      if (told.fanfare !== 'ready') return
+      slot.proven = true
+      slot.incarnation = told.incarnation
+      if (this.#slots.size === 1) this.#forkOthers()
+    })
+    worker.once('exit', (code, signal) => {
+      slot.worker = undefined
+      if (this.#stopping) return
+      const how = signal ? `by ${signal}` : `with code ${code}`
+      if (!slot.proven) {
+        this.#options.report(`Worker ${number} ended ${how} before it was ready.`)
+        this.stop(1)
+        return
+      }
+      slot.wait = performance.now() - since > PROVEN ? FIRST_WAIT : slot.wait
+      this.#options.report(`Worker ${number} ended ${how}; it is started again.`)
+      slot.timer = setTimeout(() => this.#fork(number), slot.wait)
+      slot.wait = Math.min(slot.wait * 2, LONGEST_WAIT)
+    })
+  }
+
+  #forkOthers(): void {
+    for (let slot = 2; slot <= this.#options.count; slot++) this.#fork(slot)
+  }
+
+  async #allGone(): Promise<void> {
+    const gone = [...this.#slots.values()].map(async ({ worker }) => {
+      if (worker && !worker.isDead()) await new Promise((resolve) => worker.once('exit', resolve))
+    })
+    await Promise.all(gone)
+  }
+}
+
+interface Slot {
+  worker: Worker | undefined
+  /** ms until it is started again, if it ends now. */
+  wait: number
+  /** It was ready once: what ends it now is no mistake of the configuration. */
+  proven: boolean
+  /** Of the process that is this worker, or was last. */
+  incarnation: string | undefined
+  timer: NodeJS.Timeout | undefined
+}
+
+async function reloaded(worker: Worker): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, RELOAD_WAIT)))
+  const said = new Promise<void>((resolve) => {
+    worker.on('message', ({ fanfare }: Told) => {
+      if (fanfare === 'reloaded') resolve()
+    })
+    worker.once('exit', () => resolve())
+  })
+  await Promise.race([late, said])
+  clearTimeout(timer)
+}
