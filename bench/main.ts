@@ -1,13 +1,17 @@
 /** `npm run bench`: plans the runs, makes them one by one, and reports. */
 import { join } from 'node:path'
+import { crossCheck } from './cross-check/cross-check.ts'
 import { HELP, readOptions, UsageError, type Options } from './options.ts'
+import type { Peer } from './peers/peer.ts'
+import { quickCheck } from './quick.ts'
 import { writeDocs } from './report/docs.ts'
-import { number } from './report/format.ts'
-import { makeReport, reportText, writeJson } from './report/report.ts'
+import { makeReport, type Report, reportText } from './report/report.ts'
+import { readRuns, type Results, writeResults } from './report/results.ts'
 import { chooseCores } from './run/cores.ts'
-import { measure, type Run } from './run/measure.ts'
 import { ROOT } from './run/paths.ts'
-import { plan, type Planned } from './run/plan.ts'
+import { plan } from './run/plan.ts'
+import type { Shape } from './shapes/shape.ts'
+import { runAll } from './run/run-all.ts'
 
 const RESULTS = join(ROOT, 'bench/results')
 
@@ -18,21 +22,44 @@ async function main(args: readonly string[]): Promise<number> {
     console.log(HELP)
     return 0
   }
-  const present = options.peers.filter((peer) => {
-    const missing = peer.missing()
-    if (missing !== undefined) console.error(`${peer.name}: skipped; ${missing}`)
-    return missing === undefined
-  })
+  if (options.reportOnly) return tell(makeReport(readRuns(RESULTS), options), options)
   const cores = chooseCores()
   console.error(cores.note)
-  const planned = plan(options.shapes, present, options.rounds).filter(
+  const present = options.peers.filter(isPresent)
+  if (options.quick) return quickCheck(options, present, cores)
+  if (options.crossCheck) return crossCheck(options, present, cores)
+  const roundsOf = (shape: Shape): number =>
+    options.roundsGiven ? options.rounds : Math.min(options.rounds, shape.rounds ?? options.rounds)
+  const planned = plan(options.shapes, present, roundsOf).filter(
     (one) => options.doors === undefined || options.doors.includes(one.door),
   )
-  const runs = await runAll(planned, options, cores)
-  const report = makeReport(runs, options, cores)
+  const now = { cores: cores.note, ...options }
+  const before: Results = options.add ? readRuns(RESULTS) : { runs: [], settings: now }
+  const isMeasuredNow = (shape: string, door: string): boolean =>
+    planned.some((one) => one.shape.name === shape && one.door === door)
+  const kept = before.runs.filter((run) => !isMeasuredNow(run.shape, run.door))
+  const settings = { ...now, parts: kept.length > 0 }
+  let path = ''
+  const runs = await runAll(planned, { ...options, cores }, (sofar) => {
+    // What is known by now outlives an interruption.
+    const report = makeReport({ runs: [...kept, ...sofar], settings }, options)
+    path = writeResults(report, RESULTS)
+  })
+  const code = tell(makeReport({ runs: [...kept, ...runs], settings }, options), options)
+  console.error(`\nwritten: ${path}`)
+  return runs.length === 0 ? 1 : code
+}
+
+function isPresent(peer: Peer): boolean {
+  const missing = peer.missing()
+  if (missing !== undefined) console.error(`${peer.name}: skipped; ${missing}`)
+  return missing === undefined
+}
+
+/** Shows the report, and writes the documentation where that is asked for. */
+function tell(report: Report, options: Options): number {
   console.log(reportText(report))
-  console.error(`\nwritten: ${writeJson(report, RESULTS)}`)
-  const failed = runs.length === 0 || runs.some((run) => run.problems.length > 0)
+  const failed = report.runs.some((run) => run.problems.length > 0)
   if (options.writeDocs && failed) {
     console.error('the documentation is not written, because runs failed')
   } else if (options.writeDocs) {
@@ -41,36 +68,6 @@ async function main(args: readonly string[]): Promise<number> {
   }
   const missed = report.verdicts.some((verdict) => verdict.state === 'MISSED')
   return failed || (missed && options.strict) ? 1 : 0
-}
-
-async function runAll(
-  planned: readonly Planned[],
-  options: Options,
-  cores: ReturnType<typeof chooseCores>,
-): Promise<Run[]> {
-  const runs: Run[] = []
-  for (const [i, one] of planned.entries()) {
-    const name = `${one.shape.name} ${one.door} ${one.peer.name}`
-    const round = `round ${one.round} of ${options.rounds}`
-    process.stderr.write(`[${i + 1}/${planned.length}] ${name}, ${round}: `)
-    const { seconds, quick, restMs } = options
-    const run = await measure(one, { cores, seconds, quick, restMs })
-    runs.push(run)
-    console.error(progress(one, run))
-    // What is known by now outlives an interruption.
-    writeJson(makeReport(runs, options, cores), RESULTS)
-  }
-  return runs
-}
-
-function progress(planned: Planned, run: Run): string {
-  if (run.problems.length > 0) return `FAILED: ${run.problems.join('; ')}`
-  return planned.shape.metrics
-    .map(({ key, label, unit }) => {
-      const shown = unit === '' || unit === '/s' ? '' : ` ${unit}`
-      return `${label} ${number(run.metrics[key] ?? Number.NaN)}${shown}`
-    })
-    .join(', ')
 }
 
 try {

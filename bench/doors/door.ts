@@ -10,10 +10,11 @@ export class WireError extends Error {
 
 /** One exchange of a handshake: send these bytes, if any, then wait for the end of the reply. */
 export interface Step {
-  readonly send?: Uint8Array
+  /** A function where it depends on what was answered before; it may say that there is nothing to send. */
+  readonly send?: Uint8Array | (() => Uint8Array | undefined)
   /**
-   * Looks at all bytes that came since `send`. Returns the offset just past the reply, or -1 while
-   * it is incomplete. MUST throw a WireError when the server refused.
+   * Looks at all bytes that came since `send`. Returns the offset just past the reply, -1 while it is incomplete; always 0 where nothing is waited for. MUST throw a WireError when the server
+   * refused.
    */
   end(received: Buffer): number
 }
@@ -33,6 +34,31 @@ export interface PublishForm {
   /** One request. It MUST hold `body` verbatim: the driver stamps copies of the request in place. */
   request(channel: string, body: Buffer): Buffer
   replies(): ReplyReader
+  /** True where the server closes after each reply, so that each request needs a connection. */
+  readonly oneShot?: boolean
+}
+
+/**
+ * One client that comes back after its connection broke, and goes on where it was. It remembers its
+ * cursor from what came, as its protocol's own clients do.
+ */
+export interface Session {
+  /** Exchanges that open its connection, the first time and each time that it comes back. */
+  connect(): readonly Step[]
+  /** What to send once connected, if anything: doors that are asked for each message. */
+  ask?(): Uint8Array | undefined
+  /** Looks at the next bytes that came; returns what to send for them, if anything. */
+  take(bytes: Buffer, from: number, to: number): Uint8Array | undefined
+}
+
+/** How a door's clients come back. */
+export interface Returning {
+  /** A client of this channel. */
+  session(channel: string): Session
+  /** Its own clients' wait before try number `attempt` (from 0) after the connection broke, in ms. */
+  backoff(attempt: number): number
+  /** True where a cursor is a time, so that a client is sent again what it may have had already. */
+  readonly doubles?: boolean
 }
 
 interface DoorBase {
@@ -43,6 +69,8 @@ interface DoorBase {
   /** Which port publishers use. */
   readonly publishPort: string
   readonly publish: PublishForm
+  /** Absent where a client that comes back begins anew, or has no connection to lose. */
+  readonly returning?: Returning
 }
 
 /** A door that keeps the connection and sends every message on it: SSE, WebSocket, plain TCP. */
@@ -55,6 +83,17 @@ export interface StreamDoor extends DoorBase {
   subscribe(channel: string): readonly Step[]
   /** False where subscribers may see the messages of several publishers in different orders. */
   readonly commonOrder?: boolean
+  /** The same for everything whose name begins with `prefix`, which ends with a `/`. */
+  subtree?(prefix: string): readonly Step[]
+  /** The same for several channels on one connection. */
+  several?(channels: readonly string[]): readonly Step[]
+  /** What a client must say to what came, such as the answer to a ping; looked at in short reads only. */
+  answer?(bytes: Buffer, from: number, to: number): Uint8Array | undefined
+  /**
+   * True where the server drops for a subscriber that does not keep up: no more may be under way than it
+   * takes, so publishers wait for deliveries, not for replies.
+   */
+  readonly drops?: boolean
   /** The same for a subscriber that comes back: from this unix time on, in seconds. */
   resume?(channel: string, since: number): readonly Step[]
 }

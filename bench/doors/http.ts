@@ -101,20 +101,43 @@ class HttpReplies implements ReplyReader {
 
 /** Publishing by `POST path`, keep-alive and pipelined; `create` makes it PUT the channel first. */
 export function postForm(path: (channel: string) => string, create: boolean): PublishForm {
-  return form(path, create, 'text/plain', ['', ''])
+  return form({ path, create, type: 'text/plain', before: () => '', after: '' })
 }
 
 /** The same with the body within a JSON object, for doors of JSON. */
 export function postJsonForm(path: (channel: string) => string, create: boolean): PublishForm {
-  return form(path, create, 'application/json', ['{"m":"', '"}'])
+  return form({ path, create, type: 'application/json', before: () => '{"m":"', after: '"}' })
 }
 
-function form(
-  path: (channel: string) => string,
-  create: boolean,
-  type: string,
-  [before, after]: readonly [string, string],
-): PublishForm {
+/** The same with a connection for each request, which the server closes. */
+export function postOnceForm(path: (channel: string) => string, create: boolean): PublishForm {
+  const headers = ['Connection: close']
+  const bare = { path, create, type: 'text/plain', before: () => '', after: '', headers }
+  return { ...form(bare), oneShot: true }
+}
+
+/** Publishing by a call of the management services. */
+export function serviceForm(): PublishForm {
+  return form({
+    path: () => '/channel/publish',
+    create: false,
+    type: 'application/json',
+    before: (channel) => `{"channelId":${JSON.stringify(channel)},"message":"`,
+    after: '"}',
+  })
+}
+
+interface Posting {
+  readonly path: (channel: string) => string
+  readonly create: boolean
+  readonly type: string
+  /** What stands around the body in the request's own. */
+  readonly before: (channel: string) => string
+  readonly after: string
+  readonly headers?: readonly string[]
+}
+
+function form({ path, create, type, before, after, headers = [] }: Posting): PublishForm {
   return {
     prepare: (channel) =>
       create ? [exchangeStep(requestBytes('PUT', path(channel), ['Content-Length: 0']))] : [],
@@ -123,9 +146,10 @@ function form(
       Buffer.concat([
         requestBytes('POST', path(channel), [
           `Content-Type: ${type}`,
-          `Content-Length: ${before.length + body.length + after.length}`,
+          `Content-Length: ${before(channel).length + body.length + after.length}`,
+          ...headers,
         ]),
-        Buffer.from(before),
+        Buffer.from(before(channel)),
         body,
         Buffer.from(after),
       ]),

@@ -67,6 +67,11 @@ const publish: PublishForm = {
   replies: () => new PubAcks(),
 }
 
+function subscribe(topic: string): Step[] {
+  const parts = [Buffer.from([0, 1]), text(topic), Buffer.from([0])]
+  return [connectStep(), packetStep(packet(SUBSCRIBE, ...parts), SUBACK, 5)]
+}
+
 /** MQTT 3.1.1: a subscriber at QoS 0 is sent PUBLISH packets. */
 export function mqttDoor(): StreamDoor {
   return {
@@ -75,13 +80,7 @@ export function mqttDoor(): StreamDoor {
     port: 'main',
     publishPort: 'main',
     publish,
-    subscribe: (channel) => [
-      connectStep(),
-      packetStep(
-        packet(SUBSCRIBE, Buffer.from([0, 1]), text(channel), Buffer.from([0])),
-        SUBACK,
-        5,
-      ),
-    ],
+    subscribe,
+    subtree: (prefix) => subscribe(`${prefix}#`),
   }
 }

@@ -36,8 +36,25 @@ const publish: PublishForm = {
   prepare: () => [],
   greet: () => [lineStep('INFO'), lineStep('+OK', 'CONNECT {"verbose":true,"pedantic":false}\r\n')],
   request: (channel, body) =>
-    Buffer.concat([Buffer.from(`PUB ${channel} ${body.length}\r\n`), body, Buffer.from('\r\n')]),
+    Buffer.concat([
+      Buffer.from(`PUB ${subject(channel)} ${body.length}\r\n`),
+      body,
+      Buffer.from('\r\n'),
+    ]),
   replies: () => new NatsReplies(),
+}
+
+/** NATS separates levels by dots. */
+function subject(channel: string): string {
+  return channel.replaceAll('/', '.')
+}
+
+function subscribe(subjects: readonly string[]): Step[] {
+  const subs = subjects.map((name, i) => `SUB ${name} ${i + 1}\r\n`).join('')
+  return [
+    lineStep('INFO'),
+    lineStep('PONG', `CONNECT {"verbose":false,"pedantic":false}\r\n${subs}PING\r\n`),
+  ]
 }
 
 /** NATS core: a subscriber is sent `MSG` lines and bodies. */
@@ -50,12 +67,10 @@ export function natsDoor(): StreamDoor {
     // Each publisher's messages are in order, those of several come as they come.
     commonOrder: false,
     publish,
-    subscribe: (channel) => [
-      lineStep('INFO'),
-      lineStep(
-        'PONG',
-        `CONNECT {"verbose":false,"pedantic":false}\r\nSUB ${channel} 1\r\nPING\r\n`,
-      ),
-    ],
+    subscribe: (channel) => subscribe([subject(channel)]),
+    subtree: (prefix) => subscribe([`${subject(prefix)}>`]),
+    several: (channels) => subscribe(channels.map(subject)),
+    answer: (bytes, from, to) =>
+      bytes.toString('latin1', from, to) === 'PING\r\n' ? Buffer.from('PONG\r\n') : undefined,
   }
 }

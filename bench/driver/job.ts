@@ -9,10 +9,14 @@ export interface Job {
   readonly ports: Readonly<Record<string, number>>
   /** The server's first process; its children count as well. */
   readonly serverPid: number
+  /** Where a server of Node's writes how long its event loop was held up; undefined for others. */
+  readonly delayFile: string | undefined
   /** Length of a measured interval. */
   readonly seconds: number
+  /** How long the soak lasts, in minutes. */
+  readonly soakMinutes: number
   /** Smaller sizes, for a smoke test. */
-  readonly quick: boolean
+  readonly small: boolean
   /** How long saturated readers rest after thin reads, in milliseconds; 0 for never. */
   readonly restMs: number
 }
@@ -23,6 +27,17 @@ export interface Measured {
   readonly metrics: Readonly<Record<string, number>>
   /** Losses, doubles, disorder, broken connections: any of them fails the run. */
   readonly problems: readonly string[]
+}
+
+/** What the driver asks for in the middle of a run: that the server is stopped and started again. */
+export interface RestartRequest {
+  readonly kind: 'restart'
+}
+
+/** It was, and accepts connections. */
+export interface Restarted {
+  readonly kind: 'restarted'
+  readonly pid: number
 }
 
 /** What the driver answers. An error is a problem, too: nothing was measured. */

@@ -11,8 +11,12 @@ const HANDSHAKE_MS = 15_000
  */
 const READ_BUFFER = Buffer.allocUnsafeSlow(64 * 1024)
 
+const NOTHING = Buffer.alloc(0)
+
 export interface LinkOptions {
   readonly port: number
+  /** The address it comes from, such as 127.0.0.3; any unless given. */
+  readonly from?: string
   readonly steps: readonly Step[]
   /** What comes after the handshake: `bytes[from, to)`, valid until it returns. */
   readonly onBytes: (bytes: Buffer, from: number, to: number) => void
@@ -38,6 +42,7 @@ export class Link {
     this.#socket = connect({
       host: '127.0.0.1',
       port: options.port,
+      ...(options.from === undefined ? {} : { localAddress: options.from }),
       noDelay: true,
       onread: {
         buffer: READ_BUFFER,
@@ -45,7 +50,11 @@ export class Link {
       },
     })
     this.#socket.setTimeout(HANDSHAKE_MS, () => this.#broken(`no handshake in ${HANDSHAKE_MS} ms`))
-    this.#socket.once('connect', () => this.#begin())
+    this.#socket.once('connect', () => {
+      this.#begin()
+      // A step may wait for nothing.
+      this.#read(0, NOTHING)
+    })
     this.#socket.once('error', (error) => this.#broken(error.message))
     this.#socket.once('close', () => this.#broken('closed by the server'))
   }
@@ -61,6 +70,15 @@ export class Link {
     this.#socket.write(bytes)
   }
 
+  /** Reads no more until `resume`: what a client looks like that hangs. */
+  pause(): void {
+    this.#socket.pause()
+  }
+
+  resume(): void {
+    this.#socket.resume()
+  }
+
   /** Resets the connection, so that its port does not linger in TIME_WAIT. */
   drop(): void {
     this.#dropped = true
@@ -73,15 +91,16 @@ export class Link {
       this.#settled = true
       this.#socket.setTimeout(0)
       this.#open()
-    } else if (step.send !== undefined) {
-      this.#socket.write(step.send)
+      return
     }
+    const send = typeof step.send === 'function' ? step.send() : step.send
+    if (send !== undefined) this.#socket.write(send)
   }
 
   #read(size: number, bytes: Buffer): boolean {
     try {
-      if (this.#settled) this.#options.onBytes(bytes, 0, size)
-      else this.#handshake(bytes.subarray(0, size))
+      if (size > 0 && this.#settled) this.#options.onBytes(bytes, 0, size)
+      else if (!this.#settled) this.#handshake(bytes.subarray(0, size))
     } catch (error) {
       this.#broken(error instanceof Error ? error.message : String(error))
     }

@@ -35,11 +35,13 @@ export class Meter {
     this.#server = server
     this.#delivered = delivered
     server.refresh()
+    server.onMark()
     this.#begin = this.#read()
   }
 
   stop(): Interval {
     const end = this.#read()
+    this.#server.onMark()
     const begin = this.#begin
     const seconds = (end.at - begin.at) / 1000
     const deliveries = end.delivered - begin.delivered

@@ -7,10 +7,23 @@ const TICKS_PER_SECOND = 100
  * A server and all its children, as /proc shows them. Where there is no /proc, every figure is NaN.
  */
 export class ProcessTree {
-  readonly #root: number
+  #root: number
   #members: number[] = []
+  /** Told when a measured interval begins and ends. */
+  onMark: () => void = () => {}
 
   constructor(root: number) {
+    this.#root = root
+    this.refresh()
+  }
+
+  /** The first process. */
+  get root(): number {
+    return this.#root
+  }
+
+  /** It was started again, as this process. */
+  restarted(root: number): void {
     this.#root = root
     this.refresh()
   }

@@ -10,6 +10,8 @@ export interface PublishersOptions {
   /** Several, that are published to in turn; their names MUST be equally long. */
   readonly channels?: readonly string[]
   readonly bodySize: number
+  /** Whether numbers count up over all channels, for subscribers that see all of them. */
+  readonly oneSequence?: boolean
   /** Connections to publish on. Numbers count up on each of them by itself. */
   readonly connections: number
 }
@@ -41,6 +43,8 @@ export class Publishers {
   readonly #bodyAt: number
   readonly #links: PublisherLink[]
   #saturated = false
+  /** Whether a reply makes room for the next. */
+  #refills = true
 
   private constructor(options: PublishersOptions) {
     this.#options = options
@@ -57,7 +61,8 @@ export class Publishers {
 
   static async open(options: PublishersOptions): Promise<Publishers> {
     const publishers = new Publishers(options)
-    for (const one of publishers.#links) await publishers.#connect(one)
+    const once = options.form.oneShot === true
+    for (const one of publishers.#links) if (!once) await publishers.#connect(one)
     return publishers
   }
 
@@ -78,7 +83,30 @@ export class Publishers {
   /** Keeps this many publishes under way, shared among the connections, until `drain`. */
   saturate(underWay: number): void {
     this.#saturated = true
-    for (const one of this.#links) this.#send(one, Math.floor(underWay / this.#links.length))
+    for (const one of this.#links) {
+      if (this.#options.form.oneShot === true) void this.#sendOnce(one)
+      else this.#send(one, Math.floor(underWay / this.#links.length))
+    }
+  }
+
+  /**
+   * Keeps this many messages published that have not reached everybody, until `drain`: for servers that
+   * drop what a subscriber cannot take, and for messages so large that the log is soon full.
+   * @param delivered how many have reached everybody
+   */
+  saturateByDelivery(underWay: number, delivered: () => number): void {
+    this.#saturated = true
+    let next = 0
+    const turn = (): void => {
+      if (!this.#saturated || this.problems.length > 0) return
+      for (let room = underWay - (this.sent - delivered()); room > 0; room--) {
+        const one = this.#links[next++ % this.#links.length]
+        if (one !== undefined) this.#send(one, 1)
+      }
+      setImmediate(turn)
+    }
+    this.#refills = false
+    turn()
   }
 
   /** Publishes one message on the first connection, whatever else is under way. */
@@ -122,10 +150,40 @@ export class Publishers {
       onBytes: (bytes, from, to) => {
         const replies = one.replies.take(bytes, from, to)
         one.acknowledged += replies
-        if (this.#saturated && replies > 0) this.#send(one, replies)
+        if (this.#saturated && this.#refills && replies > 0) this.#send(one, replies)
       },
       onBroken: (reason) => this.problems.push(`publisher ${one.index}: ${reason}`),
     })
+  }
+
+  /** Publishes one message on a connection of its own, then the next. */
+  async #sendOnce(one: PublisherLink): Promise<void> {
+    do {
+      const replies = this.#options.form.replies()
+      await new Promise<void>((done) => {
+        const failed = (reason: string): void => {
+          this.problems.push(`publisher ${one.index}: ${reason}`)
+          done()
+        }
+        Link.open({
+          port: this.#options.port,
+          steps: [],
+          onBytes: (bytes, from, to) => {
+            if (replies.take(bytes, from, to) === 0) return
+            one.acknowledged++
+            one.link?.drop()
+            done()
+          },
+          onBroken: failed,
+        }).then(
+          (link) => {
+            one.link = link
+            this.#send(one, 1)
+          },
+          (error: Error) => failed(error.message),
+        )
+      })
+    } while (this.#saturated && this.problems.length === 0)
   }
 
   /** Sends `count` requests in one write. */
@@ -138,7 +196,8 @@ export class Publishers {
       // Numbers count up in each channel by itself.
       const round = Math.floor(one.sent / requests.length)
       requests[one.sent - round * requests.length]?.copy(bytes, i * size)
-      stamp(bytes, i * size + this.#bodyAt, one.index, round, now)
+      const number = this.#options.oneSequence === true ? one.sent : round
+      stamp(bytes, i * size + this.#bodyAt, one.index, number, now)
       one.sent++
     }
     one.link?.write(bytes)

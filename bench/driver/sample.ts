@@ -1,8 +1,17 @@
-import { HEADER_BYTES, MARKER, nowMicros, publisherOf, sentOf, sequenceOf } from './body.ts'
+import { BodyReader } from './bodies.ts'
+import { nowMicros, publisherOf, sentOf, sequenceOf } from './body.ts'
 import type { Latencies } from './latency.ts'
 
 /** Problems beyond this many tell nothing new. */
 const MAX_PROBLEMS = 5
+
+/** Which numbers of each publisher come, where not all of them do. */
+export interface Numbering {
+  readonly first: number
+  readonly step: number
+}
+
+const EVERY_NUMBER: Numbering = { first: 0, step: 1 }
 
 /**
  * Reads every message of one connection in full: is each publisher's next number the one that
@@ -19,60 +28,42 @@ export class SampledStream {
   orderHash = 0
 
   readonly #name: string
-  readonly #bodySize: number
   readonly #latencies: Latencies
+  readonly #numbering: Numbering
   /** Next number expected from each publisher. */
   readonly #expected = new Map<number, number>()
-  readonly #header = Buffer.alloc(HEADER_BYTES)
-  /** Bytes of the current header that have come; 0 between messages. */
-  #have = 0
-  /** Bytes of the current body's filler still to come. */
-  #skip = 0
+  readonly #reader: BodyReader
+  #now = 0
 
-  constructor(name: string, bodySize: number, latencies: Latencies) {
+  constructor(
+    name: string,
+    bodySize: number,
+    latencies: Latencies,
+    numbering: Numbering = EVERY_NUMBER,
+  ) {
     this.#name = name
-    this.#bodySize = bodySize
+    this.#numbering = numbering
+    this.#reader = new BodyReader(bodySize, (header) => this.#message(header))
     this.#latencies = latencies
   }
 
   /** Takes the next bytes of the connection. */
   take(bytes: Buffer, from: number, to: number): void {
-    const now = nowMicros()
-    let at = from
-    while (at < to) {
-      if (this.#skip > 0) {
-        const skipped = Math.min(this.#skip, to - at)
-        this.#skip -= skipped
-        at += skipped
-      } else if (this.#have === 0 && bytes[at] !== MARKER) {
-        at++
-      } else {
-        const copied = bytes.copy(
-          this.#header,
-          this.#have,
-          at,
-          Math.min(to, at + HEADER_BYTES - this.#have),
-        )
-        this.#have += copied
-        at += copied
-        if (this.#have === HEADER_BYTES) this.#message(now)
-      }
-    }
+    this.#now = nowMicros()
+    this.#reader.take(bytes, from, to)
   }
 
-  #message(now: number): void {
-    this.#have = 0
-    this.#skip = this.#bodySize - HEADER_BYTES
+  #message(header: Buffer): void {
     this.count++
-    const publisher = publisherOf(this.#header, 0)
-    const sequence = sequenceOf(this.#header, 0)
-    const expected = this.#expected.get(publisher) ?? 0
+    const publisher = publisherOf(header, 0)
+    const sequence = sequenceOf(header, 0)
+    const expected = this.#expected.get(publisher) ?? this.#numbering.first
     if (sequence !== expected) {
       this.#complain(`publisher ${publisher}: expected number ${expected}, got ${sequence}`)
     }
-    this.#expected.set(publisher, sequence + 1)
+    this.#expected.set(publisher, sequence + this.#numbering.step)
     this.orderHash = (Math.imul(this.orderHash, 31) + sequence * 100 + publisher) | 0
-    this.#latencies.add(now - sentOf(this.#header, 0))
+    this.#latencies.add(this.#now - sentOf(header, 0))
   }
 
   #complain(what: string): void {

@@ -1,8 +1,8 @@
-import type { StreamDoor } from '../doors/door.ts'
+import type { Step, StreamDoor } from '../doors/door.ts'
 import { MarkerCounter } from './counter.ts'
 import type { Latencies } from './latency.ts'
 import { Link } from './link.ts'
-import { SampledStream } from './sample.ts'
+import { type Numbering, SampledStream } from './sample.ts'
 import { until } from './wait.ts'
 
 /** Handshakes under way at once: enough to be quick, few enough for any listen backlog. */
@@ -18,15 +18,30 @@ export interface SubscribersOptions {
   readonly count: number
   /** The channel that subscriber `index` follows. */
   readonly channelOf: (index: number) => string
+  /** How it does; by the door's `subscribe` unless given. */
+  readonly stepsOf?: (index: number) => readonly Step[]
+  /** Which numbers a subscriber sees, where it does not see all. */
+  readonly numberingOf?: (index: number) => Numbering
   readonly bodySize: number
   readonly latencies: Latencies
+}
+
+/** A read longer than this is messages: no ping is looked for in it. */
+const SHORT = 600
+/** More connections than these come from several addresses, so that none runs out of ports. */
+const ONE_ADDRESS = 10_000
+const ADDRESSES = 8
+
+/** The address that connection `index` of `count` comes from; undefined for any. */
+export function addressOf(index: number, count: number): string | undefined {
+  return count > ONE_ADDRESS ? `127.0.0.${2 + (index % ADDRESSES)}` : undefined
 }
 
 /** Many subscribers of one server, each message of each of them accounted for. */
 export class Subscribers {
   readonly counter: MarkerCounter
   readonly #options: SubscribersOptions
-  readonly #links: Link[] = []
+  readonly #links: (Link | undefined)[] = []
   readonly #samples = new Map<number, SampledStream>()
   readonly #broken: string[] = []
 
@@ -36,7 +51,8 @@ export class Subscribers {
     const every = Math.max(1, Math.floor(options.count / SAMPLED))
     for (let i = 0; i < options.count && this.#samples.size < SAMPLED; i += every) {
       const name = `subscriber ${i}`
-      this.#samples.set(i, new SampledStream(name, options.bodySize, options.latencies))
+      const { bodySize, latencies, numberingOf } = options
+      this.#samples.set(i, new SampledStream(name, bodySize, latencies, numberingOf?.(i)))
     }
   }
 
@@ -78,7 +94,7 @@ export class Subscribers {
   }
 
   close(): void {
-    for (const link of this.#links) link.drop()
+    for (const link of this.#links) link?.drop()
   }
 
   #sampleProblems(): string[] {
@@ -101,18 +117,24 @@ export class Subscribers {
   }
 
   async #connect(index: number): Promise<void> {
-    const { door, port, channelOf } = this.#options
+    const { door, port, channelOf, stepsOf, count } = this.#options
+    const from = addressOf(index, count)
     const sample = this.#samples.get(index)
     const counter = this.counter
     const link = await Link.open({
       port,
-      steps: door.subscribe(channelOf(index)),
-      onBytes: (bytes, from, to) => {
-        counter.take(index, bytes, from, to)
-        sample?.take(bytes, from, to)
+      ...(from === undefined ? {} : { from }),
+      steps: stepsOf?.(index) ?? door.subscribe(channelOf(index)),
+      onBytes: (bytes, start, end) => {
+        counter.take(index, bytes, start, end)
+        sample?.take(bytes, start, end)
+        if (end - start < SHORT && door.answer !== undefined) {
+          const answer = door.answer(bytes, start, end)
+          if (answer !== undefined) this.#links[index]?.write(answer)
+        }
       },
       onBroken: (reason) => this.#broken.push(`subscriber ${index}: ${reason}`),
     })
-    this.#links.push(link)
+    this.#links[index] = link
   }
 }

@@ -37,7 +37,9 @@ http {
   uwsgi_temp_path ${folder}/uwsgi;
   scgi_temp_path ${folder}/scgi;
 
-  nchan_shared_memory_size 256M;
+  nchan_shared_memory_size 1G;
+  client_max_body_size 2m;
+  client_body_buffer_size 2m;
   nchan_message_buffer_length 1000;
   nchan_message_timeout 1h;
 
@@ -60,6 +62,7 @@ http {
     }
     location ~ ^/ws/(.+)$ {
       nchan_subscriber websocket;
+      nchan_subscriber_first_message newest;
       nchan_channel_id $1;
     }
     location = /status {

@@ -1,9 +1,9 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { postForm } from '../doors/http.ts'
+import { postForm, postOnceForm } from '../doors/http.ts'
 import { longpollDoor } from '../doors/longpoll.ts'
-import { sseDoor, websocketDoor } from '../doors/stream.ts'
+import { sseDoor, type WebsocketCursor, websocketDoor } from '../doors/stream.ts'
 import { freePort } from '../run/launch.ts'
 import { scratch } from '../run/paths.ts'
 import { nchanConfig } from './nchan-config.ts'
@@ -17,16 +17,34 @@ const MODULE_FOLDERS = [
   '/usr/share/nginx/modules',
 ]
 
-const publish = postForm((channel) => `/publisher/${channel}`, false)
+const pathOf = (channel: string): string => `/publisher/${channel}`
+const publish = postForm(pathOf, false)
+const sse = sseDoor((channel) => `/events/${channel}`, publish)
+
+/** Ids come only with nchan's subprotocol, so only those who come back ask for it. */
+const CURSOR: WebsocketCursor = {
+  pattern: /id: (\d+:[-\d,[\]]+)\n/g,
+  headers: (cursor) => [
+    'Sec-WebSocket-Protocol: ws+meta.nchan',
+    ...(cursor === undefined ? [] : [`Last-Event-ID: ${cursor}`]),
+  ],
+  query: () => '',
+}
 
 /** nginx with nchan, the best-known push server of the same protocols. */
 export const nchan: Peer = {
   name: 'nchan',
   about: 'nginx with the nchan module, one worker',
   doors: {
-    sse: sseDoor((channel) => `/events/${channel}`, publish),
-    websocket: websocketDoor((channel) => `/ws/${channel}`, publish),
+    sse,
+    websocket: websocketDoor((channel) => `/ws/${channel}`, publish, CURSOR),
     longpoll: longpollDoor((channel) => `/subscriber/${channel}`, publish),
+    relay: { ...sse, label: 'HTTP' },
+    'relay-close': {
+      ...sse,
+      label: 'HTTP, Connection: close',
+      publish: postOnceForm(pathOf, false),
+    },
   },
   missing() {
     if (spawnSync('nginx', ['-v']).status === 0 && modulePath() !== undefined) return undefined

@@ -1,5 +1,6 @@
+import { join } from 'node:path'
 import { Launched } from '../run/launch.ts'
-import { removeScratch } from '../run/paths.ts'
+import { BENCH, removeScratch } from '../run/paths.ts'
 import type { Running } from './peer.ts'
 
 export interface ServerOptions {
@@ -10,14 +11,29 @@ export interface ServerOptions {
   readonly port: number
   /** Further ports, by the names that doors use. */
   readonly ports?: Readonly<Record<string, number>>
+  /** Set for it, beside what this process has. */
+  readonly env?: Readonly<Record<string, string>>
+  /** It was started by `nodeCommand`. */
+  readonly node?: boolean
   /** Asked once it accepts connections. */
   readonly version: () => string | Promise<string>
 }
 
-/** Starts a server of one main port and waits until it accepts. */
+/** How a script of Node's is started, so that its event loop's delay can be measured. */
+export function nodeCommand(...args: readonly string[]): string[] {
+  return [process.execPath, '--import', join(BENCH, 'preload/delay.js'), ...args]
+}
+
+/** Starts a server and waits until its main port accepts. */
 export async function startServer(options: ServerOptions): Promise<Running> {
   const { command, core, cwd, port } = options
-  const launched = Launched.start({ command, core, cwd })
+  const delayFile = options.node === true ? join(cwd, 'delay.txt') : undefined
+  const env = {
+    ...options.env,
+    ...(delayFile === undefined ? {} : { BENCH_DELAY_FILE: delayFile }),
+  }
+  const launch = (): Launched => Launched.start({ command, core, cwd, env })
+  let launched = launch()
   const stop = async (): Promise<void> => {
     await launched.stop()
     removeScratch(cwd)
@@ -25,11 +41,19 @@ export async function startServer(options: ServerOptions): Promise<Running> {
   try {
     await launched.accepting(port)
     return {
-      pid: launched.pid,
+      get pid() {
+        return launched.pid
+      },
       ports: { main: port, ...options.ports },
       version: await options.version(),
+      delayFile,
       lastWords: () =>
         `${launched.ending === undefined ? '' : `ended by ${launched.ending}\n`}${launched.output}`,
+      async restart() {
+        await launched.stop()
+        launched = launch()
+        await launched.accepting(port)
+      },
       stop,
     }
   } catch (error) {

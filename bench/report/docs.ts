@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Report } from './report.ts'
 import { machineLine } from './machine.ts'
 import { remarks } from './remarks.ts'
+import type { Shape } from '../shapes/shape.ts'
 import type { Section } from './summary.ts'
 import { plot } from './svg.ts'
 import { markdownTable, sectionCells, verdictCells } from './table.ts'
@@ -39,6 +40,7 @@ export function writeDocs(report: Report, folder: string): string[] {
   writeFileSync(page, `${head}${BEGIN}\n\n${measured(report)}\n${END}${tail}`)
   const written = [page]
   for (const [name, sections] of byShape(report.sections)) {
+    if (!sections.some((section) => isPlotted(section.shape))) continue
     const path = join(plots, `${name}.svg`)
     writeFileSync(path, plot(sections))
     written.push(path)
@@ -47,18 +49,23 @@ export function writeDocs(report: Report, folder: string): string[] {
 }
 
 function measured(report: Report): string {
+  const { cores, rounds, seconds, restMs, small, parts: inParts } = report.settings
   const parts = [
-    `Measured on ${report.date.slice(0, 10)}: ${machineLine(report.machine)}; ${report.cores}. ` +
-      `${report.rounds} rounds of ${report.seconds} s; medians, with the least and the most in brackets. ` +
+    `Measured on ${report.date.slice(0, 10)}: ${machineLine(report.machine)}; ${cores}. ` +
+      `At most ${rounds} rounds of ${seconds} s; medians, with the least and the most in brackets. ` +
       'A ratio is our figure divided by theirs.',
-    ...(report.restMs > 0 ? [`Saturated readers rested for ${report.restMs} ms.`] : []),
-    ...(report.quick ? ['**This was a quick run: a smoke test, not a measurement.**'] : []),
+    ...(inParts === true ? ['The shapes were measured in several parts.'] : []),
+    ...(restMs > 0 ? [`Saturated readers rested for ${restMs} ms.`] : []),
+    ...(small ? ['**These were small sizes: a smoke test, not a measurement.**'] : []),
     '## What must be reached',
     markdownTable(verdictCells(report.verdicts)),
+    '## Where we lose',
+    ...losses(report.sections),
   ]
   for (const [name, sections] of byShape(report.sections)) {
     const shape = sections[0]?.shape
-    parts.push(`## ${shape?.title}`, shape?.about ?? '', `![${shape?.title}](bench/${name}.svg)`)
+    parts.push(`## ${shape?.title}`, shape?.about ?? '')
+    if (shape !== undefined && isPlotted(shape)) parts.push(`![${shape.title}](bench/${name}.svg)`)
     for (const section of sections) {
       parts.push(
         `### ${section.doorLabel}`,
@@ -68,6 +75,34 @@ function measured(report: Report): string {
     }
   }
   return `${parts.join('\n\n')}\n`
+}
+
+/** What only shows what is possible: no server that one could choose instead. */
+const NO_PEERS = new Set(['control', 'floor'])
+/** A difference smaller than that is noise on any machine. */
+const NOISE = 1.03
+
+/** Each figure in which another server is better than ours, as a list. */
+function losses(sections: readonly Section[]): string[] {
+  const lines = sections.flatMap((section) =>
+    section.rows
+      .filter((row) => !NO_PEERS.has(row.peer))
+      .flatMap((row) =>
+        section.shape.metrics.flatMap((metric, i) => {
+          const ours = row.figures[i]?.ratio
+          if (ours === undefined) return []
+          const factor = metric.better === 'higher' ? 1 / ours : ours
+          if (factor < NOISE) return []
+          const what = `${section.shape.name}, ${section.doorLabel}: ${metric.label}`
+          return [`- ${what}: ${row.peer} is ${factor.toFixed(2)} times better`]
+        }),
+      ),
+  )
+  return lines.length === 0 ? ['Nowhere, in what was measured.'] : [lines.join('\n')]
+}
+
+function isPlotted(shape: Shape): boolean {
+  return shape.metrics.some((metric) => metric.plot)
 }
 
 function byShape(sections: readonly Section[]): Map<string, Section[]> {

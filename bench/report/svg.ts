@@ -3,7 +3,7 @@ import { figure } from './format.ts'
 import type { Section } from './summary.ts'
 
 const WIDTH = 760
-const NAME_WIDTH = 110
+const NAME_WIDTH = 140
 /** Room right of the longest bar for its label. */
 const LABEL_WIDTH = 210
 const BAR = 22

@@ -13,6 +13,8 @@ export interface LaunchOptions {
   readonly command: readonly string[]
   readonly core: number | undefined
   readonly cwd: string
+  /** Set for it, beside what this process has. */
+  readonly env?: Readonly<Record<string, string>>
   /** Also opens a channel for messages, with values as structured clones. */
   readonly ipc?: boolean
 }
@@ -35,6 +37,7 @@ export class Launched {
     this.#name = options.command.slice(0, 2).join(' ')
     this.child = spawn(file, args, {
       cwd: options.cwd,
+      env: { ...process.env, ...options.env },
       detached: true,
       serialization: 'advanced',
       stdio: options.ipc === true ? ['ignore', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
@@ -98,16 +101,29 @@ export class Launched {
   }
 }
 
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+/**
+ * Below the ports that the kernel gives to connections: while a server is started again, a client that
+ * knocks at its port could otherwise be given that very port, and be connected to itself.
+ */
+const FIRST_PORT = 20_000
+const PORTS = 12_000
+const given = new Set<number>()
+
+/** A port that was free a moment ago; never the same twice. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FIRST_PORT + Math.floor(Math.random() * PORTS)
+    if (given.has(port) || !(await isFree(port))) continue
+    given.add(port)
+    return port
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
     const server = createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { Job, Outcome } from '../driver/job.ts'
+import type { Job, Outcome, Restarted, RestartRequest } from '../driver/job.ts'
 import type { Running } from '../peers/peer.ts'
 import type { Cores } from './cores.ts'
 import { Launched } from './launch.ts'
@@ -25,7 +25,8 @@ export interface Run {
 export interface MeasureOptions {
   readonly cores: Cores
   readonly seconds: number
-  readonly quick: boolean
+  readonly soakMinutes: number
+  readonly small: boolean
   readonly restMs: number
 }
 
@@ -35,18 +36,20 @@ export async function measure(planned: Planned, options: MeasureOptions): Promis
   const base = { shape: shape.name, door, peer: peer.name, round }
   let server: Running | undefined
   try {
-    server = await peer.start(options.cores.server)
+    server = await peer.start(options.cores.server, door, shape.settings)
     const job: Job = {
       peer: peer.name,
       door,
       shape: shape.name,
       ports: server.ports,
       serverPid: server.pid,
+      delayFile: server.delayFile,
       seconds: options.seconds,
-      quick: options.quick,
+      soakMinutes: options.soakMinutes,
+      small: options.small,
       restMs: options.restMs,
     }
-    const outcome = await drive(job, options)
+    const outcome = await drive(job, server, options, shape.lasts?.(options) ?? 0)
     const version = server.version
     if (outcome.kind === 'failed') {
       return { ...base, version, metrics: {}, problems: [outcome.reason, ...lastWords(server)] }
@@ -62,22 +65,39 @@ export async function measure(planned: Planned, options: MeasureOptions): Promis
   }
 }
 
-/** Runs one job in a driver process. */
-async function drive(job: Job, options: MeasureOptions): Promise<Outcome> {
+/** Runs one job in a driver process. @param lasts what the shape takes beyond all that, in seconds */
+async function drive(
+  job: Job,
+  server: Running,
+  options: MeasureOptions,
+  lasts: number,
+): Promise<Outcome> {
   const driver = Launched.start({
     command: [process.execPath, join(BENCH, 'driver/main.js')],
     core: options.cores.driver,
     cwd: ROOT,
     ipc: true,
   })
-  const budget = options.seconds * 1000 + PATIENCE_MS
+  const budget = (options.seconds + lasts) * 1000 + PATIENCE_MS
   let timer: NodeJS.Timeout | undefined
   try {
     return await new Promise<Outcome>((resolve) => {
       const fail = (reason: string): void => resolve({ kind: 'failed', reason })
       timer = setTimeout(() => fail(`not done after ${Math.round(budget / 1000)} s`), budget)
       driver.child.once('error', (error) => fail(error.message))
-      driver.child.once('message', (outcome) => resolve(outcome as Outcome))
+      driver.child.on('message', (said) => {
+        const message = said as Outcome | RestartRequest
+        if (message.kind !== 'restart') resolve(message)
+        else {
+          server.restart().then(
+            () => {
+              const answer: Restarted = { kind: 'restarted', pid: server.pid }
+              driver.child.send(answer)
+            },
+            (error: Error) => fail(`the server was not started again: ${error.message}`),
+          )
+        }
+      })
       driver.child.once('close', (code) => fail(`the driver ended (${code}):\n${driver.output}`))
       driver.child.send(job)
     })

@@ -1,3 +1,4 @@
+import { OURS } from '../peers/index.ts'
 import type { Peer } from '../peers/peer.ts'
 import type { Shape } from '../shapes/shape.ts'
 
@@ -14,15 +15,25 @@ export interface Planned {
  * All runs, in order: peers alternate within each shape and door, and each round begins with another
  * one, so that whatever drifts on the machine drifts for everybody.
  */
-export function plan(shapes: readonly Shape[], peers: readonly Peer[], rounds: number): Planned[] {
+export function plan(
+  shapes: readonly Shape[],
+  peers: readonly Peer[],
+  roundsOf: (shape: Shape) => number,
+): Planned[] {
   return shapes.flatMap((shape) =>
     shape.doors.flatMap((door) => {
-      const able = peers.filter((peer) => peer.doors[door] !== undefined)
-      return Array.from({ length: rounds }, (_, i) => i).flatMap((i) =>
+      const able = peers.filter((peer) => peer.doors[door] !== undefined && fits(shape, peer))
+      const times = roundsOf(shape)
+      return Array.from({ length: times }, (_, i) => i).flatMap((i) =>
         rotate(able, i).map((peer) => ({ shape, door, peer, round: i + 1 })),
       )
     }),
   )
+}
+
+function fits(shape: Shape, peer: Peer): boolean {
+  if (peer.onlyIn !== undefined && !peer.onlyIn.includes(shape.name)) return false
+  return peer.name === OURS || shape.against === undefined || shape.against.includes(peer.name)
 }
 
 function rotate<T>(items: readonly T[], by: number): T[] {

@@ -4,12 +4,13 @@ import { Meter } from '../driver/meter.ts'
 import { Pollers } from '../driver/pollers.ts'
 import { prepareChannel, Publishers } from '../driver/publisher.ts'
 import { sleep, until } from '../driver/wait.ts'
+import { loadOf } from './crowd.ts'
 import type { Shape, ShapeRun } from './shape.ts'
 import { BODY_BYTES, DELIVERIES, DRAIN_MS, LOAD } from './shape.ts'
-import { SATURATED_LATENCY, pollDoor, written } from './shape.ts'
+import { pollDoor, written } from './shape.ts'
 
 const CHANNEL = 'bench'
-const WARM_UP_MS = 2000
+const WARM_UP_MS = 1500
 /** Between the first requests and the first message, in milliseconds. */
 const SETTLE_MS = 300
 
@@ -55,16 +56,11 @@ async function pollInRounds(run: ShapeRun, clients: number): Promise<Measured> {
   }
   pollers.close()
   publishers.close()
-  const [p50 = Number.NaN, p99 = Number.NaN] = latencies.millis([0.5, 0.99])
   return {
     metrics: {
       deliveries: interval.deliveriesPerSecond,
       cpu: interval.serverMicrosPerDelivery,
-      server: interval.serverPercent,
-      driver: interval.driverPercent,
-      others: interval.othersPercent,
-      p50,
-      p99,
+      ...loadOf(interval),
     },
     problems,
   }
@@ -80,9 +76,9 @@ function longpoll(clients: number): Shape {
     metrics: [
       DELIVERIES,
       { key: 'cpu', label: 'CPU/poll', unit: 'µs', better: 'lower', plot: true },
-      ...SATURATED_LATENCY,
       ...LOAD,
     ],
+    rounds: 2,
     run: (run) => pollInRounds(run, clients),
   }
 }

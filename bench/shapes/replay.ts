@@ -6,6 +6,7 @@ import { Meter } from '../driver/meter.ts'
 import { prepareChannel, Publishers } from '../driver/publisher.ts'
 import { Subscribers } from '../driver/subscribers.ts'
 import { sleep, until } from '../driver/wait.ts'
+import { loadOf } from './crowd.ts'
 import type { Metric, Shape, ShapeRun } from './shape.ts'
 import { BODY_BYTES, DRAIN_MS, LOAD, streamDoor, written } from './shape.ts'
 
@@ -96,9 +97,7 @@ async function returning(run: ShapeRun): Promise<Measured> {
       p99,
       max,
       returns: rates.length,
-      server: interval.serverPercent,
-      driver: interval.driverPercent,
-      others: interval.othersPercent,
+      ...loadOf(interval),
     },
     problems,
   }
@@ -139,5 +138,8 @@ export const replay: Shape = {
   about: `Somebody was away for long and asks for everything since, while ${RATE} events a second go to everyone. How fast is the log given, and do the others notice?`,
   doors: ['feed'],
   metrics: METRICS,
+  rounds: 2,
+  usually: 7,
+  lasts: () => 30,
   run: returning,
 }

@@ -17,13 +17,19 @@ export interface Metric {
 /** What a shape is given to run with, inside the driver's process. */
 export interface ShapeRun {
   readonly door: Door
+  /** Another one of the server's doors. */
+  readonly doorNamed: (name: string) => Door
   /** The server's port of this name. */
   readonly portOf: (name: string) => number
   readonly server: ProcessTree
+  /** Stops the server and starts it again; resolves once it accepts. */
+  readonly restart: () => Promise<void>
   /** Length of a measured interval. */
   readonly seconds: number
+  /** How long the soak lasts. */
+  readonly soakMinutes: number
   /** Smaller sizes, for a smoke test. */
-  readonly quick: boolean
+  readonly small: boolean
   /** How long saturated readers rest after thin reads, in milliseconds; 0 for never. */
   readonly restMs: number
 }
@@ -39,7 +45,23 @@ export interface Shape {
   /** The doors it can be run at, by the name that peers give them. */
   readonly doors: readonly string[]
   readonly metrics: readonly Metric[]
-  /** Runs in the driver. MUST end within `seconds` and a minute, and account for every message. */
+  /** Peers it is run against, where not all that have the door are. */
+  readonly against?: readonly string[]
+  /** Settings of our server, as environment variables. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Rounds where nobody asked for a number; the usual number unless given. */
+  readonly rounds?: number
+  /** Runs that may be under way at once, where the load is light and nothing is saturated. */
+  readonly atOnce?: number
+  /** Not part of a run of everything: only when it is named. */
+  readonly onlyNamed?: boolean
+  /** How long a run may take beside `seconds` and a minute, in seconds. */
+  readonly lasts?: (options: { readonly soakMinutes: number; readonly small: boolean }) => number
+  /** How long it usually takes beside `seconds` and connecting a few, for the first guess. */
+  readonly usually?: number
+  /**
+   * Runs in the driver. MUST end within `seconds`, `lasts` and a minute, and account for every message.
+   */
   run(run: ShapeRun): Promise<Measured>
 }
 
@@ -73,8 +95,9 @@ export const DELIVERIES: Metric = {
   plot: true,
 }
 
-/** Who used the cores, in percent of one. `others` is what disturbs a measurement. */
+/** What our event loop kept others waiting, and who used the cores, in percent of one. `others` is what disturbs a measurement. */
 export const LOAD: readonly Metric[] = [
+  { key: 'delay', label: 'loop delay p99', unit: 'ms', better: 'neither', plot: false },
   { key: 'server', label: 'server CPU', unit: '%', better: 'neither', plot: false },
   { key: 'driver', label: 'driver CPU', unit: '%', better: 'neither', plot: false },
   { key: 'others', label: "others' CPU", unit: '%', better: 'neither', plot: false },
@@ -84,11 +107,5 @@ const P50: Metric = { key: 'p50', label: 'p50', unit: 'ms', better: 'neither', p
 const P99: Metric = { key: 'p99', label: 'p99', unit: 'ms', better: 'lower', plot: true }
 const MAX: Metric = { key: 'max', label: 'max', unit: 'ms', better: 'neither', plot: false }
 
-/** From publish to receive. */
+/** From publish to receive; only where publishers keep to the clock, whatever the server does. */
 export const LATENCY: readonly Metric[] = [P50, P99, MAX]
-
-/** The same under saturation, where it says more about the queue than about the server. */
-export const SATURATED_LATENCY: readonly Metric[] = [
-  P50,
-  { ...P99, better: 'neither', plot: false },
-]

@@ -1,25 +1,10 @@
 import type { Measured } from '../driver/job.ts'
-import { Latencies } from '../driver/latency.ts'
-import { Meter } from '../driver/meter.ts'
-import { Publishers } from '../driver/publisher.ts'
-import { Subscribers } from '../driver/subscribers.ts'
-import { sleep } from '../driver/wait.ts'
-import type { Metric, Shape, ShapeRun } from './shape.ts'
-import { BODY_BYTES, DELIVERIES, DRAIN_MS, LOAD, SATURATED_LATENCY } from './shape.ts'
-import { streamDoor, written } from './shape.ts'
+import { Crowd, saturatedRun, UNDER_WAY } from './crowd.ts'
+import type { Shape, ShapeRun } from './shape.ts'
+import { BODY_BYTES, DELIVERIES, LOAD, written } from './shape.ts'
 
 const CHANNELS = 10_000
-const QUICK_CHANNELS = 1_000
-const UNDER_WAY = 64
-const PUBLISHERS = 4
-const WARM_UP_MS = 2000
-
-const METRICS: readonly Metric[] = [
-  DELIVERIES,
-  { key: 'cpu', label: 'CPU/delivery', unit: 'µs', better: 'lower', plot: false },
-  ...SATURATED_LATENCY,
-  ...LOAD,
-]
+const SMALL_CHANNELS = 1_000
 
 /** All names are equally long. */
 function channelOf(index: number): string {
@@ -27,50 +12,10 @@ function channelOf(index: number): string {
 }
 
 async function wideFanOut(run: ShapeRun): Promise<Measured> {
-  const door = streamDoor(run)
-  const count = run.quick ? QUICK_CHANNELS : CHANNELS
-  const latencies = new Latencies()
-  const subscribers = await Subscribers.open({
-    door,
-    port: run.portOf(door.port),
-    count,
-    channelOf,
-    bodySize: BODY_BYTES,
-    latencies,
-  })
-  const publishers = await Publishers.open({
-    form: door.publish,
-    port: run.portOf(door.publishPort),
-    channel: channelOf(0),
-    channels: Array.from({ length: count }, (_, index) => channelOf(index)),
-    bodySize: BODY_BYTES,
-    connections: PUBLISHERS,
-  })
-  publishers.saturate(UNDER_WAY)
-  await sleep(WARM_UP_MS)
-  latencies.clear()
-  const meter = new Meter(run.server, () => subscribers.counter.total)
-  await sleep(run.seconds * 1000)
-  const interval = meter.stop()
-  const [p50 = Number.NaN, p99 = Number.NaN] = latencies.millis([0.5, 0.99])
-  await publishers.drain(DRAIN_MS)
-  await subscribers.arrived(publishers.sent, DRAIN_MS)
-  const sent = (index: number): number => publishers.sentTo(index)
-  const problems = [...publishers.problems, ...subscribers.reconcile(sent)]
-  publishers.close()
-  subscribers.close()
-  return {
-    metrics: {
-      deliveries: interval.deliveriesPerSecond,
-      cpu: interval.serverMicrosPerDelivery,
-      p50,
-      p99,
-      server: interval.serverPercent,
-      driver: interval.driverPercent,
-      others: interval.othersPercent,
-    },
-    problems,
-  }
+  const count = run.small ? SMALL_CHANNELS : CHANNELS
+  const channels = Array.from({ length: count }, (_, index) => channelOf(index))
+  const crowd = await Crowd.gather(run, { count, channelOf, channels, each: 1 })
+  return saturatedRun(crowd, (index) => crowd.publishers.sentTo(index))
 }
 
 export const wide: Shape = {
@@ -78,7 +23,14 @@ export const wide: Shape = {
   group: 'wide',
   title: `Wide: ${written(CHANNELS)} channels × 1 subscriber, ${BODY_BYTES}-byte messages`,
   about: `Everybody has a channel of their own: ${UNDER_WAY} publishes are always under way, spread over all channels in turn. Nothing can be shared among subscribers.`,
-  doors: ['redis'],
-  metrics: METRICS,
+  doors: ['sse', 'redis', 'socketio'],
+  metrics: [
+    DELIVERIES,
+    { key: 'cpu', label: 'CPU/delivery', unit: 'µs', better: 'lower', plot: false },
+    ...LOAD,
+  ],
+  rounds: 2,
+  usually: 7,
+  lasts: () => 20,
   run: wideFanOut,
 }
