@@ -1,11 +1,16 @@
 import { BlockList, isIP, isIPv6 } from 'node:net'
 
+/** Addresses whose answer is remembered. */
+const MOST_KNOWN = 1_024
+
 /**
  * A list of addresses as the configuration writes it: single addresses, CIDR blocks, and the
  * `192.168.0.*` form of GitPubSub. An IPv4 address that comes in IPv6's clothes counts as IPv4.
  */
 export class PeerList {
   readonly #list = new BlockList()
+  /** What was said of addresses that were asked for of late: asking the list costs as much as storing a message. */
+  readonly #known = new Map<string, boolean>()
 
   /** @throws TypeError for an entry that is none of the forms; the configuration checks them first */
   constructor(entries: readonly string[]) {
@@ -13,6 +18,15 @@ export class PeerList {
   }
 
   has(address: string): boolean {
+    const known = this.#known.get(address)
+    if (known !== undefined) return known
+    if (this.#known.size >= MOST_KNOWN) this.#known.clear()
+    const has = this.#has(address)
+    this.#known.set(address, has)
+    return has
+  }
+
+  #has(address: string): boolean {
     const plain = address.includes('%') ? address.slice(0, address.indexOf('%')) : address
     const family = isIP(plain)
     if (family === 0) return false

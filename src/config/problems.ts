@@ -86,7 +86,8 @@ export class ConfigError extends Error {
   readonly problems: readonly Problem[]
 
   constructor(problems: readonly Problem[]) {
-    super(problems.map((problem) => `${placeOf(problem)}: ${wordsOf(problem)}`).join('\n'))
+    const errors = problems.filter(({ severity }) => severity === 'error')
+    super(errors.map((problem) => `${placeOf(problem)}: ${wordsOf(problem)}`).join('\n'))
     this.name = 'ConfigError'
     this.problems = problems
   }

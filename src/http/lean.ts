@@ -3,6 +3,7 @@ import { FanfareError } from '../model/errors.ts'
 import type { Wheel, WheelItem } from '../net/wheel.ts'
 import { Progress } from '../net/progress.ts'
 import { unsentOf, writeTo } from '../net/straight.ts'
+import { isLent, readTo, stopReading } from '../net/straight-read.ts'
 import { Body } from './body.ts'
 import type { Exchange } from './exchange.ts'
 import { readHead, type RequestHead } from './head.ts'
@@ -71,7 +72,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     this.#since = host.wheel.now
     this.#progress = new Progress(host.wheel.now)
     this.socket[owner] = this
-    socket.on('data', onData)
+    readTo(socket, onData)
     socket.on('drain', onDrain)
     socket.on('end', onEnd)
     socket.on('close', onClose)
@@ -84,8 +85,14 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     return new LeanConnection(host, socket)
   }
 
+  /** @param bytes lent until it returns */
   received(bytes: Buffer): void {
     if (this.#ended) return
+    this.#receive(bytes)
+    if (this.#input.length > 0 && isLent(this.#input)) this.#input = Buffer.from(this.#input)
+  }
+
+  #receive(bytes: Buffer): void {
     if (this.#head) {
       this.#takeBody(bytes)
       return
@@ -238,7 +245,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
 
   /** Hands the connection over to node:http, with every byte that was not understood here. */
   #release(): void {
-    const unread = this.#input
+    const unread = isLent(this.#input) ? Buffer.from(this.#input) : this.#input
     this.#letGo()
     // Nothing can be read by node:http behind the end of what was to be read.
     if (this.#clientEnded) this.socket.end()
@@ -251,7 +258,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     this.#output = undefined
     this.#host.wheel.remove(this)
     delete socket[owner]
-    socket.off('data', onData)
+    stopReading(socket, onData)
     socket.off('drain', onDrain)
     socket.off('end', onEnd)
     socket.off('close', onClose)

@@ -30,6 +30,7 @@ interface Binding {
   readonly WriteWrap: new () => WriteRequest
   readonly streamBaseState: Int32Array
   readonly kLastWriteWasAsync: number
+  readonly kReadBytesOrError: number
 }
 
 /** Writes that libuv has queued for a socket. */
@@ -42,7 +43,8 @@ interface StraightSocket extends Socket {
   [queued]?: number
 }
 
-const binding = find()
+/** Undefined where Node does not give it out. */
+export const binding = find()
 /** For the next write; one that is done at once leaves no trace on it. */
 let request = binding && new binding.WriteWrap()
 
@@ -102,7 +104,7 @@ const PLAIN = new Set(['TCP', 'Pipe'])
 let plain: unknown
 
 /** TLS and the like have handles of their own, which answer in other ways. */
-function isPlain(handle: Handle): boolean {
+export function isPlain(handle: object): boolean {
   const kind: unknown = handle.constructor
   if (kind === plain) return true
   if (!PLAIN.has(handle.constructor.name)) return false
@@ -115,12 +117,12 @@ function find(): Binding | undefined {
   try {
     const { binding: get } = process as unknown as { binding?: (name: string) => unknown }
     const found = get?.call(process, 'stream_wrap') as Partial<Binding> | undefined
-    const { WriteWrap, streamBaseState, kLastWriteWasAsync } = found ?? {}
+    const { WriteWrap, streamBaseState, kLastWriteWasAsync, kReadBytesOrError } = found ?? {}
     if (typeof WriteWrap !== 'function' || !(streamBaseState instanceof Int32Array))
       return undefined
-    return kLastWriteWasAsync === undefined
+    return kLastWriteWasAsync === undefined || kReadBytesOrError === undefined
       ? undefined
-      : { WriteWrap, streamBaseState, kLastWriteWasAsync }
+      : { WriteWrap, streamBaseState, kLastWriteWasAsync, kReadBytesOrError }
   } catch {
     return undefined
   }

@@ -88,7 +88,9 @@ export class Router {
    * @param before what stands before the paths
    */
   places(base: string, before: string): Place[] {
-    const locations = this.#places.map(({ location, handlers }) => ({
+    // Where no door that is carried serves a location, there is nothing to be had.
+    const served = this.#places.filter(({ handlers }) => handlers.length > 0)
+    const locations = served.map(({ location, handlers }) => ({
       what: location.type,
       where: `${before}${location.prefix ?? location.url ?? ''}`,
       example: handlers.map((handler) => handler.example?.(base)).find(Boolean) ?? '',

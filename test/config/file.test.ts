@@ -42,6 +42,12 @@ describe('a file', () => {
     expect(refused(file)).toBe(`${file}:2:1: prot: unknown key; did you mean \`port\`?`)
   })
 
+  it('has only what is wrong in its message, and not what is only odd', () => {
+    const odd = 'locations: [{ type: publisher, prefix: /a/ }, { type: publisher, prefix: /a/b/ }]'
+    const file = write('odd.yaml', `${odd}\nprot: 5`)
+    expect(refused(file)).toBe(`${file}:2:1: prot: unknown key; did you mean \`port\`?`)
+  })
+
   it('that is not there', () => {
     const file = join(folder, 'nowhere.yaml')
     expect(refused(file)).toBe(`${file}: there is no such file`)

@@ -27,7 +27,9 @@ describe('a node that carries some doors', () => {
     const started = await startServer(DOORS, { roles: without('events', 'redis', 'socketio') })
     const { server, port } = started
     expect(server.roles?.has('redis')).toBe(false)
-    expect(server.places.some(({ what }) => what === 'redis')).toBe(false)
+    const listed = server.places.map(({ what }) => what)
+    expect(listed).toContain('publisher')
+    for (const door of ['redis', 'events', 'socketio']) expect(listed).not.toContain(door)
     const reply = await request(port, 'GET', '/events/live', { Accept: 'text/event-stream' })
     expect(reply).toMatchObject({ status: 404 })
     expect(reply.body.toString()).toContain('unknown_location')

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { EndReason, Sink } from '../../hub/contract.ts'
 import { Progress } from '../../net/progress.ts'
 import { unsentOf, writeTo } from '../../net/straight.ts'
+import { isLent, readTo } from '../../net/straight-read.ts'
 import type { WheelItem } from '../../net/wheel.ts'
 import type { Command, Reply } from './command.ts'
 import { errorText, RedisError } from './errors.ts'
@@ -12,6 +13,8 @@ import type { ReplyWriter, Resp } from './writer.ts'
 
 /** Replies are written when all commands at hand are through, or when they are this many bytes. */
 const MOST_COLLECTED = 64 * 2 ** 10
+/** Replies up to here are written straight to the socket's handle. */
+const MOST_STRAIGHT = 16 * 2 ** 10
 /** What waits unread behind a command that waits; beyond it, the socket is not read. */
 const MOST_WAITING = 64 * 2 ** 10
 /** Appends of one connection that wait for the store at once. */
@@ -85,7 +88,7 @@ export class RedisConnection implements Sink, WheelItem {
     this.#parser = new RespParser(server.parserLimits)
     this.#parser.guarded = server.guarded
     this.#progress = new Progress(this.since)
-    socket.on('data', (bytes: Buffer) => this.#onData(bytes))
+    readTo(socket, (bytes) => this.#onData(bytes))
     socket.on('end', () => this.#onEnd())
     socket.on('drain', () => this.#onDrain())
     socket.on('error', ignore)
@@ -184,7 +187,7 @@ export class RedisConnection implements Sink, WheelItem {
   #onData(bytes: Buffer): void {
     if (this.#closing) return
     if (this.#stopped) {
-      this.#chunks.push(bytes)
+      this.#chunks.push(isLent(bytes) ? Buffer.from(bytes) : bytes)
       this.#chunkBytes += bytes.length
       if (this.#chunkBytes > MOST_WAITING) this.socket.pause()
       return
@@ -192,6 +195,7 @@ export class RedisConnection implements Sink, WheelItem {
     this.lastActive = this.server.wheel.now
     this.#parser.push(bytes)
     this.#run()
+    if (isLent(bytes)) this.#parser.keep(this.#held || this.#slots.length > 0)
   }
 
   #onEnd(): void {
@@ -380,10 +384,19 @@ export class RedisConnection implements Sink, WheelItem {
   #flush(): void {
     const { out } = this.server
     if (out.length === 0) return
-    const bytes = out.take()
-    if (this.socket.writableEnded || this.socket.destroyed) return
-    this.socket.write(bytes)
-    if (this.socket.writableLength > this.server.config.maxReplyBytes) this.#full = true
+    const { socket } = this
+    if (socket.writableEnded || socket.destroyed) {
+      out.truncate(0)
+      return
+    }
+    // Only the stream tells of its `drain`: what may not be taken at once goes through it.
+    if (out.length <= MOST_STRAIGHT && unsentOf(socket) === 0) {
+      writeTo(socket, out.lend())
+      out.settle(unsentOf(socket) === 0)
+      return
+    }
+    socket.write(out.take())
+    if (socket.writableLength > this.server.config.maxReplyBytes) this.#full = true
   }
 }
 

@@ -94,7 +94,10 @@ export class RespParser implements Args {
     return this.#end - this.#start
   }
 
-  /** MUST only be called when `next` has answered false. The bytes MUST NOT change afterwards. */
+  /**
+   * MUST only be called when `next` has answered false. The bytes MUST NOT change afterwards, or until
+   * `keep`.
+   */
   push(chunk: Buffer): void {
     const rest = this.#end - this.#start
     if (rest === 0) {
@@ -116,6 +119,18 @@ export class RespParser implements Args {
     }
     chunk.copy(this.#bytes, this.#end)
     this.#end += chunk.length
+  }
+
+  /**
+   * The bytes that were pushed last will change: copies what of them is still to be read.
+   * @param command whether the arguments at hand are, too
+   */
+  keep(command: boolean): void {
+    if (this.#grown || (!command && this.waiting === 0)) return
+    const bytes = Buffer.allocUnsafeSlow(this.#end)
+    this.#bytes.copy(bytes, 0, 0, this.#end)
+    if (this.#argBytes === this.#bytes) this.#argBytes = bytes
+    this.#bytes = bytes
   }
 
   /**

@@ -38,6 +38,17 @@ export class ReplyWriter {
     return bytes
   }
 
+  /** All that was written, in bytes that are this writer's; `settle` is to be called next. */
+  lend(): Buffer {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** @param free whether nobody has the bytes any more that were lent; then it is empty */
+  settle(free: boolean): void {
+    this.#length = 0
+    if (!free || this.#bytes.length > MOST_KEPT) this.#bytes = Buffer.allocUnsafeSlow(FIRST_SIZE)
+  }
+
   /** @param text without line breaks */
   simple(text: string): void {
     this.#line(0x2b, text)
