@@ -78,13 +78,15 @@ async function run(flags: ServeFlags): Promise<number> {
     if (!(error instanceof StartError) && !(error instanceof JoinError)) report(error)
     return 1
   }
+  // Whoever reads that it runs may stop it at once.
+  const stopped = told()
   tellSupervisor({ fanfare: 'ready', incarnation: started.server.incarnation })
   const { warnings } = started.loaded
   if (worker === undefined || worker === 1) {
     if (warnings.length > 0) console.error(formatProblems(warnings, { color: colors() }))
     announce(started)
   }
-  const displaced = await Promise.race([told(), started.node?.displaced ?? never()])
+  const displaced = await Promise.race([stopped, started.node?.displaced ?? never()])
   if (displaced) console.error(`fanfare: ${displaced.message}`)
   else if (worker === undefined) console.log('Stopping.')
   const stuck = setTimeout(() => process.exit(1), STOP_TIMEOUT).unref()
