@@ -1,29 +1,10 @@
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import * as fc from 'fast-check'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { isLent, readTo, stopReading } from '../../src/net/straight-read.ts'
 import { until } from '../support/wait.ts'
-
-/** Both ends of a connection; the near one is as it was accepted. */
-async function pair(): Promise<{ near: Socket; far: Socket }> {
-  const server = createServer({ noDelay: true, allowHalfOpen: true })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (typeof address !== 'object' || !address) throw new Error('it listens')
-  const accepted = once(server, 'connection')
-  const far = connect({ port: address.port, host: '127.0.0.1' })
-  const [near] = (await accepted) as [Socket]
-  near.on('error', () => {})
-  far.on('error', () => {})
-  onTestFinished(() => {
-    near.destroy()
-    far.destroy()
-    server.close()
-  })
-  return { near, far }
-}
+import { pair } from './pair.ts'
 
 describe('reading a socket’s handle', () => {
   it('lends the bytes, which the next read may change', async () => {

@@ -1,28 +1,10 @@
 import { once } from 'node:events'
-import { connect, createServer, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import * as fc from 'fast-check'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { isStraight, unsentOf, writeTo } from '../../src/net/straight.ts'
 import { until } from '../support/wait.ts'
-
-/** Both ends of a connection. */
-async function pair(): Promise<{ near: Socket; far: Socket }> {
-  const server = createServer({ noDelay: true })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  if (typeof address !== 'object' || !address) throw new Error('it listens')
-  const far = connect({ port: address.port, host: '127.0.0.1' })
-  const [near] = (await once(server, 'connection')) as [Socket]
-  near.on('error', () => {})
-  far.on('error', () => {})
-  onTestFinished(() => {
-    near.destroy()
-    far.destroy()
-    server.close()
-  })
-  return { near, far }
-}
+import { pair } from './pair.ts'
 
 function collect(socket: Socket): { text: () => string } {
   const pieces: Buffer[] = []

@@ -5,6 +5,7 @@ import { makeId, type MessageId } from '../../../src/model/id.ts'
 import type { Selectors } from '../../../src/model/selector.ts'
 import { MemoryStore } from '../../../src/stores/memory.ts'
 import { DelayedStore } from '../delayed-store.ts'
+import { check, checkAtRest } from '../world/check.ts'
 import { name, Turns } from '../rig.ts'
 import { Ledger } from '../world/ledger.ts'
 import { move, stir } from '../world/moves.ts'
@@ -166,19 +167,11 @@ export class SpanWorld {
 
   /** Whatever is wrong by now, before all has come to rest. */
   check(): void {
-    const [error] = this.errors
-    if (error !== undefined) throw error as Error
-    for (const [index, client] of this.clients.entries()) {
-      if (client.wrong !== undefined) throw new Error(`client ${index}: ${client.wrong}`)
-    }
+    check(this.errors, this.clients)
   }
 
   /** Whatever is wrong now that all has come to rest. */
   checkAtRest(): void {
-    this.check()
-    for (const [index, client] of this.clients.entries()) {
-      const complaint = client.complaint()
-      if (complaint !== undefined) throw new Error(`client ${index}: ${complaint}`)
-    }
+    checkAtRest(this.errors, this.clients)
   }
 }

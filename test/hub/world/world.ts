@@ -1,4 +1,5 @@
 import { DelayedStore } from '../delayed-store.ts'
+import { check, checkAtRest } from './check.ts'
 import { name, Rig } from '../rig.ts'
 import { type Client, JsonLines } from './client.ts'
 import { PollClient, sinceOf, SocketClient, StreamClient } from './clients.ts'
@@ -146,19 +147,11 @@ export class World {
 
   /** Whatever is wrong by now, before all has come to rest. */
   check(): void {
-    const [error] = this.rig.errors
-    if (error !== undefined) throw error as Error
-    for (const [index, client] of this.clients.entries()) {
-      if (client.wrong !== undefined) throw new Error(`client ${index}: ${client.wrong}`)
-    }
+    check(this.rig.errors, this.clients)
   }
 
   /** Whatever is wrong now that all has come to rest. */
   checkAtRest(): void {
-    this.check()
-    for (const [index, client] of this.clients.entries()) {
-      const complaint = client.complaint()
-      if (complaint !== undefined) throw new Error(`client ${index}: ${complaint}`)
-    }
+    checkAtRest(this.rig.errors, this.clients)
   }
 }
