@@ -244,8 +244,9 @@ export class Member {
 }
 
 function nameTaken(node: string, { info, age, seen }: Taken): string {
-  const where =
-    info.url === '' ? info.machine : `${info.url} (process ${info.pid} on ${info.machine})`
+  // One that has only just begun does not know its URL.
+  const process = `process ${info.pid} on ${info.machine}`
+  const where = info.url === '' ? process : `${info.url} (${process})`
   const since = `since ${Math.round(age / 1000)} s, last heard of at ${new Date(seen).toISOString()}`
   return (
     `Another node is called ${node}: ${where}, ${since}. ` +

@@ -40,11 +40,12 @@ export class ClusterNode {
   readonly #member: Member
   readonly #follower: Follower
   readonly #carrier: Carrier
+  readonly #reaper: Reaper
 
   private constructor(
     server: FanfareServer,
     loaded: Loaded,
-    parts: { member: Member; follower: Follower; carrier: Carrier; cluster: SharedControl },
+    parts: LifeParts & { readonly member: Member },
     displaced: Promise<Error>,
   ) {
     this.server = server
@@ -54,6 +55,7 @@ export class ClusterNode {
     this.#member = parts.member
     this.#follower = parts.follower
     this.#carrier = parts.carrier
+    this.#reaper = parts.reaper
   }
 
   /**
@@ -108,8 +110,9 @@ export class ClusterNode {
         incarnation,
         report: onError,
       })
-      life.begin(server, { follower, carrier, cluster, reaper })
-      return new ClusterNode(server, loaded, { member, follower, carrier, cluster }, life.displaced)
+      const parts = { follower, carrier, cluster, reaper }
+      life.begin(server, parts)
+      return new ClusterNode(server, loaded, { ...parts, member }, life.displaced)
     } catch (error) {
       await server?.stop()
       await member.leave()
@@ -156,6 +159,7 @@ export class ClusterNode {
 
   /** Leaves the cluster, so that others take over at once, and stops the server. */
   async stop(): Promise<void> {
+    this.#reaper.end()
     await this.#member.leave()
     await this.server.stop()
   }

@@ -21,12 +21,19 @@ export class Reaper {
   #restate = false
   #reaping = ''
   #working = false
+  #ended = false
 
   constructor(options: ReaperOptions) {
     this.#options = options
   }
 
+  /** The node is going: what still runs may fail, and nobody needs to hear of it. */
+  end(): void {
+    this.#ended = true
+  }
+
   seen(view: View): void {
+    if (this.#ended) return
     for (const one of view.reap) this.#owed.set(`${one.name} ${one.incarnation}`, one)
     // Also once others have finished: what they dropped meanwhile is stated again.
     const mine = view.reaping.startsWith(`${this.#options.incarnation} `)
@@ -47,12 +54,13 @@ export class Reaper {
         })
       }
       for (const [key, { name, incarnation }] of this.#owed) {
+        if (this.#ended) return
         await reap(name, incarnation)
         await reaped(name, incarnation)
         this.#owed.delete(key)
       }
     } catch (error) {
-      report(error)
+      if (!this.#ended) report(error)
     }
     this.#working = false
   }

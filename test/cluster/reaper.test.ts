@@ -67,3 +67,13 @@ it('states anew what others have dropped: when it is back, and when they have fi
   await new Promise((resolve) => setTimeout(resolve, 10))
   expect(log).toEqual(['restate', 'restate'])
 })
+
+it('says nothing of what fails once the node is going, and begins nothing any more', async () => {
+  const { one, log, errors, state } = reaper()
+  state.fails = true
+  one.seen(view({ lapsed: true }))
+  one.end()
+  one.seen(view({ lapsed: true }))
+  await new Promise((resolve) => setTimeout(resolve, 10))
+  expect({ log, errors }).toEqual({ log: [], errors: [] })
+})
