@@ -5,6 +5,8 @@ import { PeerList } from './peers.ts'
 /** What trust is judged by: a request's headers, and who stands at the other end of the socket. */
 export interface Credentials {
   readonly peer: string
+  /** True only where none of the headers that trust looks at is there. */
+  readonly plain?: boolean
   header(name: string): string | undefined
 }
 
@@ -17,6 +19,9 @@ const FORWARDING = [
   'x-forwarded-host',
   'x-forwarded-proto',
 ]
+
+/** All headers that trust looks at, but for the host: a request without them speaks for itself. */
+export const TELLING: ReadonlySet<string> = new Set([...FORWARDING, 'origin', 'sec-fetch-site'])
 
 /**
  * Who may publish: trusted peers, by address. An address alone is weak evidence, because a browser or a
@@ -71,6 +76,7 @@ export class Trust {
    * Undefined when it was forwarded by a proxy that is not trusted, or that does not say for whom.
    */
   clientOf(request: Credentials): string | undefined {
+    if (request.plain) return request.peer
     const forwarded = FORWARDING.some((name) => request.header(name) !== undefined)
     if (!forwarded) return request.peer
     if (!this.#proxies.has(request.peer)) return undefined
@@ -91,6 +97,7 @@ export class Trust {
  * @param origins origins allowed all the same
  */
 export function isForeign(request: Credentials, origins: readonly string[] = []): boolean {
+  if (request.plain) return false
   const origin = request.header('origin')
   if (origin === undefined) return request.header('sec-fetch-site') === 'cross-site'
   if (origins.includes(origin)) return false

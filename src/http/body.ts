@@ -1,3 +1,5 @@
+import type { Slice } from '../model/message.ts'
+
 const EMPTY = Buffer.alloc(0)
 
 /** Bodies of up to SMALL bytes share blocks of BLOCK bytes. */
@@ -27,6 +29,20 @@ export function ownBytes(part: Buffer): Buffer {
   const bytes = allocate(part.length)
   part.copy(bytes)
   return bytes
+}
+
+/** A copy of the first `length` bytes, which may be kept: of a few, their place in a block. */
+export function ownSlice(bytes: Buffer, length: number): Buffer | Slice {
+  if (length === 0) return EMPTY
+  if (length > SMALL) return ownBytes(bytes.subarray(0, length))
+  if (used + length > block.length) {
+    block = Buffer.allocUnsafeSlow(BLOCK)
+    used = 0
+  }
+  const slice = { block, from: used, length }
+  bytes.copy(block, used, 0, length)
+  used += length
+  return slice
 }
 
 /**

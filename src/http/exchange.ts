@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Slice } from '../model/message.ts'
 
 /** One HTTP request, whole: its body has arrived and is within the limit. */
 export interface HttpRequest {
@@ -8,11 +9,16 @@ export interface HttpRequest {
   /** As sent, without the `?`; '' when there is none. */
   readonly query: string
   readonly body: Buffer
+  /** The same, as it may be kept. */
+  readonly content: Buffer | Slice
   /** The address at the other end of the socket, whoever that speaks for; '' when it has gone. */
   readonly peer: string
   /** @param name in lower case */
   header(name: string): string | undefined
 }
+
+/** A complete response: its bytes, or text of one byte a character. */
+export type Response = Buffer | string
 
 export interface Waiter {
   /** The client went away; nothing can be answered any more. */
@@ -29,19 +35,19 @@ export interface Exchange extends HttpRequest {
   /** True when the client understands chunked answers. */
   readonly chunked: boolean
   /** Answers with a complete response, and goes on to the connection's next request. */
-  send(response: Buffer): void
+  send(response: Response): void
   /**
    * Writes the complete response without going on: for a fan-out, in which nothing may call back.
    * MUST be followed by `finish`.
    */
-  respond(response: Buffer): void
+  respond(response: Response): void
   finish(): void
   /** The answer comes later; the waiter hears of it if the client goes away before. */
   hold(waiter: Waiter): void
   /** Sends a response head, and hands over the socket for an answer without an end. */
   stream(head: Buffer): Socket
   /** The handler failed: this is the answer, if there was none; an endless one is broken off. */
-  abort(response: Buffer): void
+  abort(response: Response): void
 }
 
 /** A request to speak WebSocket, still unanswered. */

@@ -1,3 +1,5 @@
+import { TELLING } from '../access/trust.ts'
+
 /**
  * The lean parser of request heads.
  *
@@ -11,8 +13,9 @@ export interface RequestHead {
   readonly path: string
   readonly query: string
   readonly names: readonly string[]
-  /** Slices of the whole head: see `own`. */
   readonly values: readonly string[]
+  /** Whether nothing in it tells that the client speaks for somebody else: a page, or whom it forwards for. */
+  readonly plain: boolean
   /** Bytes of body that follow. */
   readonly length: number
   readonly keepAlive: boolean
@@ -65,48 +68,119 @@ export function readHead(
   if (!WELL_FORMED.test(text)) return 'foreign'
 
   const lineEnd = text.indexOf('\r\n')
-  const line = lineEnd === -1 ? text : text.slice(0, lineEnd)
-  const space = line.indexOf(' ')
-  const method = line.slice(0, space)
-  const target = line.slice(space + 1, -9)
+  // Without a line there is no host either.
+  if (lineEnd === -1) return 'foreign'
+  const space = text.indexOf(' ')
+  const method = text.slice(0, space)
+  const target = text.slice(space + 1, lineEnd - VERSION_BYTES)
   const mark = target.indexOf('?')
 
-  const names: string[] = []
-  const values: string[] = []
+  const former = lastHeaders
+  let headers = former
+  let count = 0
   let length = -1
   let keepAlive = true
+  let plain = true
   let hosts = 0
-  for (let at = lineEnd; at !== -1; ) {
-    const next = text.indexOf('\r\n', at + 2)
-    const colon = text.indexOf(':', at)
-    const name = text.slice(at + 2, colon).toLowerCase()
-    const value = text.slice(colon + 1, next === -1 ? undefined : next).trim()
-    at = next
-    if (FOREIGN.has(name) || names.includes(name) || names.length === MAX_HEADERS) return 'foreign'
-    names.push(name)
-    values.push(value)
-    if (name === 'host') hosts++
-    else if (name === 'content-length') {
-      if (!/^\d{1,12}$/.test(value)) return 'foreign'
-      length = Number(value)
-    } else if (name === 'connection') {
-      const option = value.toLowerCase()
-      if (option === 'close') keepAlive = false
-      else if (option !== 'keep-alive') return 'foreign'
+  let kept = true
+  for (let at = lineEnd; at !== -1; count++) {
+    const line = count < MAX_HEADERS ? lineAt(text, at, count) : undefined
+    if (!line) return 'foreign'
+    const { name, value, meaning } = line
+    if (headers !== former || former.names[count] !== name || former.values[count] !== value) {
+      if (headers === former) headers = firstOf(former, count)
+      if (headers.names.includes(name)) return 'foreign'
+      headers.names.push(name)
+      headers.values.push(value)
     }
+    if (meaning === 'host') hosts++
+    else if (meaning === 'length') length = Number(value)
+    else if (meaning === 'close') keepAlive = false
+    else if (meaning === 'telling') plain = false
+    if (line.text === '') kept = false
+    at = line.text === '' ? text.indexOf('\r\n', at + 2) : at + line.text.length
+    if (at === text.length) at = -1
   }
   if (hosts !== 1) return 'foreign'
   if (length > 0 && (method === 'GET' || method === 'DELETE')) return 'foreign'
+  if (headers === former && count < former.names.length) headers = firstOf(former, count)
+  if (kept) lastHeaders = headers
   return {
     method,
     path: own(mark === -1 ? target : target.slice(0, mark)),
     query: mark === -1 ? '' : own(target.slice(mark + 1)),
-    names,
-    values,
+    names: headers.names,
+    values: headers.values,
+    plain,
     length: Math.max(length, 0),
     keepAlive,
     end: stop + BLANK_LINE.length,
   }
+}
+
+/** ` HTTP/1.1` */
+const VERSION_BYTES = 9
+
+interface Headers {
+  readonly names: string[]
+  readonly values: string[]
+}
+
+/** A header line that was read, and what it means here. */
+interface Line {
+  /** With the line end in front of it; '' for one that is not remembered. */
+  readonly text: string
+  readonly name: string
+  readonly value: string
+  readonly meaning: 'host' | 'length' | 'close' | 'telling' | undefined
+}
+
+/**
+ * What came last as the first header line, as the second, and so on: one request says mostly what the one
+ * before said, and then nothing has to be cut out of it, or kept twice.
+ */
+const remembered: Line[] = []
+/** The last lists; they do not change any more. */
+let lastHeaders: Headers = { names: [], values: [] }
+/** Bytes of a line that is remembered. */
+const LONGEST_REMEMBERED = 256
+/** How long a comparison with one of these takes, nobody is to measure. */
+const SECRET = new Set(['authorization', 'proxy-authorization', 'cookie', 'x-cookie'])
+
+function firstOf({ names, values }: Headers, count: number): Headers {
+  return { names: names.slice(0, count), values: values.slice(0, count) }
+}
+
+/** The line that begins at `at`, with its line end; undefined when it is not for the lean path. */
+function lineAt(text: string, at: number, index: number): Line | undefined {
+  const known = remembered[index]
+  if (known && text.startsWith(known.text, at)) {
+    const end = at + known.text.length
+    if (end === text.length || text.charCodeAt(end) === CR) return known
+  }
+  const next = text.indexOf('\r\n', at + 2)
+  const end = next === -1 ? text.length : next
+  const colon = text.indexOf(':', at)
+  const name = own(text.slice(at + 2, colon).toLowerCase())
+  if (FOREIGN.has(name)) return undefined
+  const value = own(text.slice(colon + 1, end).trim())
+  const meaning = meaningOf(name, value)
+  if (meaning === 'foreign') return undefined
+  if (end - at > LONGEST_REMEMBERED || SECRET.has(name)) return { text: '', name, value, meaning }
+  const line = { text: own(text.slice(at, end)), name, value, meaning }
+  remembered[index] = line
+  return line
+}
+
+function meaningOf(name: string, value: string): Line['meaning'] | 'foreign' {
+  if (name === 'host') return 'host'
+  if (name === 'content-length') return /^\d{1,12}$/.test(value) ? 'length' : 'foreign'
+  if (name === 'connection') {
+    const option = value.toLowerCase()
+    if (option === 'close') return 'close'
+    return option === 'keep-alive' ? undefined : 'foreign'
+  }
+  return TELLING.has(name) ? 'telling' : undefined
 }
 
 /**

@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net'
-import type { Exchange, Waiter } from './exchange.ts'
-import { own, type RequestHead } from './head.ts'
+import { bytesOf, type Slice } from '../model/message.ts'
+import type { Exchange, Response, Waiter } from './exchange.ts'
+import type { RequestHead } from './head.ts'
 
 /** What an exchange needs of its connection. */
 export interface LeanAnswers {
   readonly socket: Socket
-  write(response: Buffer): void
+  write(response: Response): void
   /** This exchange is over: on to the next request. */
   answered(exchange: LeanExchange): void
   /** Gives the socket to an endless answer. */
@@ -16,15 +17,19 @@ export interface LeanAnswers {
 export class LeanExchange implements Exchange {
   readonly #connection: LeanAnswers
   readonly #head: RequestHead
-  readonly body: Buffer
+  readonly content: Buffer | Slice
   #waiter: Waiter | undefined
   /** `over`: answered, or there is nobody left to answer. */
   #state: 'open' | 'streaming' | 'over' = 'open'
 
-  constructor(connection: LeanAnswers, head: RequestHead, body: Buffer) {
+  constructor(connection: LeanAnswers, head: RequestHead, content: Buffer | Slice) {
     this.#connection = connection
     this.#head = head
-    this.body = body
+    this.content = content
+  }
+
+  get body(): Buffer {
+    return bytesOf(this.content)
   }
 
   get method(): string {
@@ -37,6 +42,10 @@ export class LeanExchange implements Exchange {
 
   get query(): string {
     return this.#head.query
+  }
+
+  get plain(): boolean {
+    return this.#head.plain
   }
 
   get closes(): boolean {
@@ -53,16 +62,15 @@ export class LeanExchange implements Exchange {
 
   header(name: string): string | undefined {
     const index = this.#head.names.indexOf(name)
-    const value = this.#head.values[index]
-    return value === undefined ? undefined : own(value)
+    return this.#head.values[index]
   }
 
-  send(response: Buffer): void {
+  send(response: Response): void {
     this.respond(response)
     this.finish()
   }
 
-  respond(response: Buffer): void {
+  respond(response: Response): void {
     // A second answer would be taken for that to the next request.
     if (this.#state !== 'open') return
     this.#state = 'over'
@@ -86,7 +94,7 @@ export class LeanExchange implements Exchange {
     return socket
   }
 
-  abort(response: Buffer): void {
+  abort(response: Response): void {
     if (this.#state === 'streaming') this.#connection.socket.destroy()
     else this.send(response)
   }

@@ -2,14 +2,15 @@ import type { Socket } from 'node:net'
 import { FanfareError } from '../model/errors.ts'
 import type { Wheel, WheelItem } from '../net/wheel.ts'
 import { Progress } from '../net/progress.ts'
-import { unsentOf, writeTo } from '../net/straight.ts'
+import { unsentOf, writeTextTo, writeTo } from '../net/straight.ts'
 import { isLent, readTo, stopReading } from '../net/straight-read.ts'
-import { Body } from './body.ts'
-import type { Exchange } from './exchange.ts'
+import type { Slice } from '../model/message.ts'
+import { Body, ownSlice } from './body.ts'
+import type { Exchange, Response } from './exchange.ts'
 import { readHead, type RequestHead } from './head.ts'
 import { type LeanAnswers, LeanExchange } from './lean-exchange.ts'
 import { type HttpLimits, tooLarge } from './limits.ts'
-import { errorReply, NO_REQUEST } from './reply.ts'
+import { bytesOf, errorReply, NO_REQUEST } from './reply.ts'
 
 /** What a lean connection needs of its server. */
 export interface LeanHost {
@@ -54,7 +55,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
   /** The request that is being answered. */
   #current: LeanExchange | undefined
   /** Answers given while input is being worked through: one write for all of them. */
-  #output: Buffer[] | undefined
+  #output: Response[] | undefined
   #outputBytes = 0
   /** The client does not take its answers: its next requests wait until it does. */
   #congested = false
@@ -129,8 +130,8 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     // None, when the socket was given away: its new owner writes behind them.
     const output = this.#output ?? []
     this.#output = undefined
-    if (output.length === 1) this.#send(output[0] as Buffer)
-    else if (output.length > 1) this.#send(Buffer.concat(output, this.#outputBytes))
+    if (output.length === 1) this.#send(output[0] as Response)
+    else if (output.length > 1) this.#send(Buffer.concat(output.map(bytesOf), this.#outputBytes))
     this.#rest()
   }
 
@@ -138,17 +139,19 @@ export class LeanConnection implements WheelItem, LeanAnswers {
   #takeBody(bytes: Buffer): void {
     const head = this.#head as RequestHead
     const missing = head.length - (this.#body?.length ?? 0)
-    if (head.length > 0) {
-      // A copy: the message outlives the large buffer that the socket was read into.
+    let content: Buffer | Slice = EMPTY
+    // A copy in any case: the message outlives the large buffer that the socket was read into.
+    if (!this.#body && bytes.length >= missing) content = ownSlice(bytes, missing)
+    else {
       this.#body ??= new Body(head.length)
       this.#body.add(bytes.length > missing ? bytes.subarray(0, missing) : bytes)
       if (bytes.length < missing) return
+      content = this.#body.take()
     }
-    const body = this.#body?.take() ?? EMPTY
     this.#head = undefined
     this.#body = undefined
     this.#input = bytes.length > missing ? bytes.subarray(missing) : EMPTY
-    this.#current = new LeanExchange(this, head, body)
+    this.#current = new LeanExchange(this, head, content)
     this.#host.handle(this.#current)
     // It came too late to wait for anything.
     if (this.#clientEnded) this.#forget()
@@ -162,7 +165,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     exchange.send(errorReply(exchange, tooLarge(maxBodyBytes), true))
   }
 
-  write(response: Buffer): void {
+  write(response: Response): void {
     if (this.#output) {
       this.#output.push(response)
       this.#outputBytes += response.length
@@ -170,10 +173,11 @@ export class LeanConnection implements WheelItem, LeanAnswers {
   }
 
   /** Only the stream tells of its `drain`: what may not be taken at once goes through it. */
-  #send(response: Buffer): void {
+  #send(response: Response): void {
     const { socket } = this
-    if (response.length <= MAX_STRAIGHT && unsentOf(socket) === 0) writeTo(socket, response)
-    else socket.write(response)
+    if (response.length > MAX_STRAIGHT || unsentOf(socket) > 0) socket.write(bytesOf(response))
+    else if (typeof response === 'string') writeTextTo(socket, response)
+    else writeTo(socket, response)
   }
 
   answered(exchange: LeanExchange): void {
@@ -254,7 +258,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
 
   #letGo(): void {
     const { socket } = this
-    for (const bytes of this.#output ?? []) socket.write(bytes)
+    for (const response of this.#output ?? []) socket.write(bytesOf(response))
     this.#output = undefined
     this.#host.wheel.remove(this)
     delete socket[owner]

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Exchange, HttpRequest, Waiter } from './exchange.ts'
+import type { Exchange, HttpRequest, Response, Waiter } from './exchange.ts'
 import { own } from './head.ts'
+import { bytesOf } from './reply.ts'
 
 /** What node:http makes of a request, in the form that doors read. */
 export class NodeRequest implements HttpRequest {
@@ -19,6 +20,10 @@ export class NodeRequest implements HttpRequest {
     this.path = own(mark === -1 ? target : target.slice(0, mark))
     this.query = mark === -1 ? '' : own(target.slice(mark + 1))
     this.body = body
+  }
+
+  get content(): Buffer {
+    return this.body
   }
 
   get peer(): string {
@@ -68,15 +73,16 @@ export class NodeExchange extends NodeRequest implements Exchange {
     return this.request.httpVersionMinor >= 1
   }
 
-  send(response: Buffer): void {
+  send(response: Response): void {
     this.respond(response)
   }
 
-  respond(bytes: Buffer): void {
+  respond(response: Response): void {
     // A second answer would be taken for that to the next request.
     if (this.#state !== 'open') return
     this.#state = 'over'
     this.#waiter = undefined
+    const bytes = bytesOf(response)
     const { status, headers, closes, end } = readOwnHead(bytes)
     this.#connection.answering(closes || this.closes)
     this.#response.writeHead(status, headers)
@@ -101,7 +107,7 @@ export class NodeExchange extends NodeRequest implements Exchange {
     return this.#connection.detach()
   }
 
-  abort(response: Buffer): void {
+  abort(response: Response): void {
     if (this.#state === 'streaming') this.request.socket.destroy()
     else this.respond(response)
   }

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http'
 import { asFanfareError, ERRORS, type FanfareError } from '../model/errors.ts'
-import type { HttpRequest } from './exchange.ts'
+import type { HttpRequest, Response } from './exchange.ts'
 
 /** Header lines, each `Name: value`, without line ends. */
 export type HeaderLines = readonly string[]
@@ -23,6 +23,21 @@ export function head(status: number, headers: HeaderLines, closes: boolean): str
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}\r\n`
   for (const line of headers) text += `${line}\r\n`
   return `${text}${date(Date.now())}\r\n${closes ? 'Connection: close\r\n' : ''}\r\n`
+}
+
+/** The bytes of a response. */
+export function bytesOf(response: Response): Buffer {
+  return typeof response === 'string' ? Buffer.from(response, 'latin1') : response
+}
+
+/** A complete response with a body of one byte a character: without a Buffer where none is kept. */
+export function textReply(
+  status: number,
+  headers: HeaderLines,
+  body: string,
+  closes: boolean,
+): string {
+  return `${head(status, [`Content-Length: ${body.length}`, ...headers], closes)}${body}`
 }
 
 /** A complete response. Content-Length is added, first, as the relay's originals have it. */
@@ -57,6 +72,7 @@ export const NO_REQUEST: HttpRequest = {
   path: '',
   query: '',
   body: Buffer.alloc(0),
+  content: Buffer.alloc(0),
   peer: '',
   header: () => undefined,
 }

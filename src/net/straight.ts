@@ -14,6 +14,8 @@ import type { Socket } from 'node:net'
 interface Handle {
   /** @returns 0, or libuv's error. */
   writeBuffer(request: WriteRequest, bytes: Buffer): number
+  /** The same, of one byte a character; what it cannot write at once it copies. */
+  writeLatin1String(request: WriteRequest, text: string): number
   /** Bytes that the kernel has not taken. */
   readonly writeQueueSize: number
 }
@@ -53,15 +55,8 @@ export const isStraight = binding !== undefined
 
 /** Sends bytes, like `socket.write`. They MUST NOT change while `unsentOf` is not 0. */
 export function writeTo(socket: Socket, bytes: Buffer): void {
-  const { _handle: handle } = socket as StraightSocket
-  if (
-    request === undefined ||
-    !handle ||
-    socket.writableLength > 0 ||
-    socket.writableCorked > 0 ||
-    !isPlain(handle) ||
-    !socket.writable
-  ) {
+  const handle = handleOf(socket)
+  if (request === undefined || !handle) {
     socket.write(bytes)
     return
   }
@@ -70,6 +65,30 @@ export function writeTo(socket: Socket, bytes: Buffer): void {
   else if (binding?.streamBaseState[binding.kLastWriteWasAsync] !== 0) {
     keep(socket, request, bytes)
   }
+}
+
+/** Sends text of one byte a character: what is written once only needs no Buffer. */
+export function writeTextTo(socket: Socket, text: string): void {
+  const handle = handleOf(socket)
+  if (request === undefined || !handle) {
+    socket.write(text, 'latin1')
+    return
+  }
+  const error = handle.writeLatin1String(request, text)
+  if (error !== 0) socket.destroy()
+  else if (binding?.streamBaseState[binding.kLastWriteWasAsync] !== 0) keep(socket, request)
+}
+
+/** The handle, where it may be written to; undefined where the stream has to be. */
+function handleOf(socket: Socket): Handle | undefined {
+  const { _handle: handle } = socket as StraightSocket
+  return handle &&
+    socket.writableLength === 0 &&
+    socket.writableCorked === 0 &&
+    isPlain(handle) &&
+    socket.writable
+    ? handle
+    : undefined
 }
 
 /** Bytes that were written, by the stream or straight, and that the kernel has not taken yet. */
@@ -81,10 +100,10 @@ export function unsentOf(socket: Socket): number {
 }
 
 /** The write was not done at once: libuv has the request and the bytes until it is. */
-function keep(socket: StraightSocket, pending: WriteRequest, bytes: Buffer): void {
+function keep(socket: StraightSocket, pending: WriteRequest, bytes?: Buffer): void {
   socket[queued] = (socket[queued] ?? 0) + 1
   queuedInAll++
-  pending.buffer = bytes
+  if (bytes) pending.buffer = bytes
   pending.socket = socket
   pending.oncomplete = completed
   request = binding && new binding.WriteWrap()

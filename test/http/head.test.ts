@@ -28,6 +28,7 @@ describe('the lean parser', () => {
       query: 'since=1&x=?',
       names: ['host', 'x-odd_1~', 'empty', 'content-length'],
       values: ['x:80', 'two  words', '', '12'],
+      plain: true,
       length: 12,
       keepAlive: true,
       end: 101,
@@ -49,6 +50,38 @@ describe('the lean parser', () => {
     for (const behind of ['', 'h', 'hello', `hello${POST}`]) {
       expect(read(POST + behind)).toEqual(whole)
     }
+  })
+
+  it('reads a line that begins like the one before it at its place', () => {
+    const one = (line: string): RequestHead =>
+      accept(`GET / HTTP/1.1\r\nHost: x\r\n${line}\r\n\r\n`)
+    expect(one('A: b').values).toEqual(['x', 'b'])
+    expect(one('A: bc').values).toEqual(['x', 'bc'])
+    expect(one('A: b').values).toEqual(['x', 'b'])
+    expect(one('Aa: b')).toMatchObject({ names: ['host', 'aa'], values: ['x', 'b'] })
+    expect(accept('GET / HTTP/1.1\r\nHost: x\r\n\r\n').names).toEqual(['host'])
+  })
+
+  it('gives each request its own headers, whatever came before and after it', () => {
+    const head = (lines: string): RequestHead => accept(`GET / HTTP/1.1\r\n${lines}\r\n\r\n`)
+    const first = head('Host: x\r\nAuthorization: Bearer a\r\nB: 1')
+    const second = head('Host: x\r\nAuthorization: Bearer b\r\nB: 1\r\nC: 2')
+    const third = head('Host: x\r\nB: 1')
+    expect(first).toMatchObject({ values: ['x', 'Bearer a', '1'] })
+    expect(second).toMatchObject({ names: ['host', 'authorization', 'b', 'c'] })
+    expect(second).toMatchObject({ values: ['x', 'Bearer b', '1', '2'] })
+    expect(third).toMatchObject({ names: ['host', 'b'], values: ['x', '1'] })
+  })
+
+  it.each([
+    ['Origin: http://x', false],
+    ['Sec-Fetch-Site: cross-site', false],
+    ['X-Forwarded-For: 1.2.3.4', false],
+    ['Via: 1.1 proxy', false],
+    ['Accept: text/plain', true],
+  ])('tells whether anything speaks for somebody else: %s', (line, plain) => {
+    const text = `GET / HTTP/1.1\r\nHost: x\r\n${line}\r\n\r\n`
+    expect([accept(text).plain, accept(text).plain]).toEqual([plain, plain])
   })
 
   it.each(['GET', 'POST', 'PUT', 'DELETE'])('knows %s', (method) => {

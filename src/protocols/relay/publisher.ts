@@ -3,7 +3,7 @@ import { optionsOf } from '../../config/types.ts'
 import type { Trust } from '../../access/trust.ts'
 import { Cors, corsOptions } from '../../http/cors.ts'
 import type { Exchange } from '../../http/exchange.ts'
-import { errorReply, type HeaderLines, reply } from '../../http/reply.ts'
+import { errorReply, type HeaderLines, reply, textReply } from '../../http/reply.ts'
 import type { Published } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
@@ -174,7 +174,7 @@ export class PublisherLocation implements LocationHandler {
   ): void {
     const { headers, body } = channelInfo(info, exchange.header('accept'), ids)
     const lines = [...headers, ...more, ...this.#cors.lines(exchange)]
-    exchange.send(reply(status, lines, body, exchange.closes))
+    exchange.send(textReply(status, lines, body, exchange.closes))
   }
 
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
@@ -186,15 +186,15 @@ export class PublisherLocation implements LocationHandler {
 
 /** @throws FanfareError for what a publisher got wrong in its headers or JSON lines */
 function readDrafts(exchange: Exchange, channel: ChannelName): readonly Draft[] {
-  const { body } = exchange
   const contentType = exchange.header('content-type')
   const key = checkKey(exchange.header('idempotency-key'))
   const ttlText = exchange.header('ttl')
   // RFC 8030 has the header and its unit: seconds.
   const ttl = checkTtl(ttlText === undefined ? undefined : Number(ttlText || Number.NaN))
-  if (isJsonLines(contentType)) return readJsonLines(body, channel, { key, ttl })
+  if (isJsonLines(contentType)) return readJsonLines(exchange.body, channel, { key, ttl })
   // nchan's name for the type of an event.
   const event = exchange.header('x-eventsource-event')
+  const { content: body } = exchange
   return [{ channel, body, contentType, key, ttl, attributes: event ? { event } : undefined }]
 }
 
