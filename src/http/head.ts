@@ -58,6 +58,8 @@ export function readHead(
   start: number,
   max: number,
 ): RequestHead | 'more' | 'foreign' {
+  if (start === 0 && isRepeated(bytes) && repeated.length - BLANK_LINE.length <= max)
+    return lastHead
   const stop = bytes.indexOf(BLANK_LINE, start)
   if (stop === -1) {
     if (bytes.length - start > max) return 'foreign'
@@ -65,6 +67,11 @@ export function readHead(
   }
   if (stop - start > max) return 'foreign'
   const text = bytes.toString('latin1', start, stop)
+  if (start === 0 && text === lastText) {
+    // Its bytes are kept only now: most heads come once.
+    if (text.length <= LONGEST_REPEATED) repeated = Buffer.from(`${text}\r\n\r\n`, 'latin1')
+    return lastHead
+  }
   if (!WELL_FORMED.test(text)) return 'foreign'
 
   const lineEnd = text.indexOf('\r\n')
@@ -104,8 +111,7 @@ export function readHead(
   if (hosts !== 1) return 'foreign'
   if (length > 0 && (method === 'GET' || method === 'DELETE')) return 'foreign'
   if (headers === former && count < former.names.length) headers = firstOf(former, count)
-  if (kept) lastHeaders = headers
-  return {
+  const head = {
     method,
     path: own(mark === -1 ? target : target.slice(0, mark)),
     query: mark === -1 ? '' : own(target.slice(mark + 1)),
@@ -116,6 +122,44 @@ export function readHead(
     keepAlive,
     end: stop + BLANK_LINE.length,
   }
+  if (kept && start === 0) {
+    lastHeaders = headers
+    lastText = text
+    lastHead = head
+    repeated = NO_BYTES
+  }
+  return head
+}
+
+/**
+ * The head that came last. All who wait for the same message send the same head for it, and many who publish
+ * send one like the other.
+ */
+let lastHead: RequestHead = {
+  method: '',
+  path: '',
+  query: '',
+  names: [],
+  values: [],
+  plain: false,
+  length: 0,
+  keepAlive: false,
+  end: 0,
+}
+let lastText = ''
+const NO_BYTES = Buffer.alloc(0)
+/** Its bytes, once it has come twice. */
+let repeated = NO_BYTES
+const LONGEST_REPEATED = 2 ** 10
+
+function isRepeated(bytes: Buffer): boolean {
+  const { length } = repeated
+  return (
+    length > 0 &&
+    bytes.length >= length &&
+    bytes[length - 1] === LF &&
+    bytes.compare(repeated, 0, length, 0, length) === 0
+  )
 }
 
 /** ` HTTP/1.1` */

@@ -9,8 +9,15 @@ export class LastAsked {
   /** Stands at the oldest; a new one would have to pass the places of all that were deleted. */
   #oldest = this.#times.keys()
 
+  #last: ChannelName | undefined
+  #lastTime = 0
+
   /** @param time ms since 1970 */
   touch(channel: ChannelName, time: number): void {
+    // Many wait for one channel, and ask again all at once.
+    if (channel === this.#last && time === this.#lastTime) return
+    this.#last = channel
+    this.#lastTime = time
     this.#times.delete(channel)
     this.#times.set(channel, time)
     if (this.#times.size <= MAX_REMEMBERED) return
@@ -27,6 +34,7 @@ export class LastAsked {
   }
 
   forget(channel: ChannelName): void {
+    this.#last = undefined
     this.#times.delete(channel)
   }
 }

@@ -61,6 +61,8 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
   readonly #onError: (error: unknown) => void
   readonly #matcher = new Matcher()
   readonly #audiences = new Map<string, Audience>()
+  /** The one that was asked for last, while it is one of these. */
+  #lastAudience: Audience | undefined
   readonly #catchUp: CatchUp
   readonly #asked = new LastAsked()
   readonly #traffic: TrafficTable
@@ -242,6 +244,7 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
   }
 
   emptied(audience: Audience): void {
+    if (this.#lastAudience === audience) this.#lastAudience = undefined
     if (this.#audiences.get(audience.key) !== audience) return
     this.#audiences.delete(audience.key)
     this.#matcher.remove(audience)
@@ -341,6 +344,9 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     selectors: Selectors,
     { encoder, once = false }: Pick<FollowOptions, 'encoder' | 'once'>,
   ): Audience {
+    // Those who ask one after the other ask mostly for the same.
+    const last = this.#lastAudience
+    if (last?.selectors === selectors && last.encoder === encoder && last.once === once) return last
     const key = Audience.keyOf(selectors, encoder, once)
     let audience = this.#audiences.get(key)
     if (!audience) {
@@ -348,6 +354,7 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
       this.#audiences.set(key, audience)
       this.#matcher.add(audience)
     }
+    this.#lastAudience = audience
     return audience
   }
 

@@ -31,8 +31,10 @@ export class Selectors {
     this.key = key
   }
 
+  /** Long polls ask for one channel again and again, and all who wait for it for the same one. */
   static channel(name: ChannelName): Selectors {
-    return new Selectors([name])
+    if (lastChannel?.single !== name) lastChannel = new Selectors([name])
+    return lastChannel
   }
 
   /**
@@ -89,6 +91,8 @@ export class Selectors {
     )
   }
 }
+
+let lastChannel: Selectors | undefined
 
 function ordered<T extends string>(names: readonly T[]): readonly T[] {
   return names.length > 1 ? [...new Set(names)].sort() : names

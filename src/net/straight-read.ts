@@ -35,6 +35,8 @@ interface Owned {
 /** As much as Node reads at once. */
 const SIZE = 64 * 2 ** 10
 const shared = Buffer.allocUnsafeSlow(SIZE)
+/** What was read last: the next client says mostly as much. */
+let view = shared
 
 /** Has a socket that was just accepted read by `take`, until `stopReading`. */
 export function readTo(socket: Socket, take: Take): void {
@@ -69,7 +71,8 @@ function onRead(this: Handle & Owned, bytes?: ArrayBuffer): void {
     return
   }
   if (socket.destroyed) return
-  const read = shared.subarray(0, length)
+  if (length !== view.length) view = shared.subarray(0, length)
+  const read = view
   const take = socket[taker]
   if (take && socket.readableFlowing && socket.readableLength === 0) take.call(socket, read)
   else if (!socket.push(Buffer.from(read))) {

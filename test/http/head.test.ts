@@ -62,6 +62,22 @@ describe('the lean parser', () => {
     expect(accept('GET / HTTP/1.1\r\nHost: x\r\n\r\n').names).toEqual(['host'])
   })
 
+  it('reads what comes again and again as what it is, and what only begins so as what that is', () => {
+    const again = 'GET /again HTTP/1.1\r\nHost: x\r\nA: b\r\n\r\n'
+    for (let i = 0; i < 4; i++) {
+      expect(accept(`${again}behind`)).toMatchObject({ path: '/again', end: again.length })
+    }
+    expect(read(again.slice(0, -1))).toBe('more')
+    expect(read(`${again.slice(0, -2)}C: d\r\n\r\n`)).toMatchObject({ values: ['x', 'b', 'd'] })
+    expect(accept(again)).toMatchObject({ values: ['x', 'b'] })
+    expect(accept(again)).toMatchObject({ values: ['x', 'b'] })
+    expect(accept(again.replace('again', 'other'))).toMatchObject({ path: '/other' })
+    const [big, small] = [again.length, again.length - 5]
+    for (const max of [big, small, big, small]) {
+      expect(typeof read(again, max)).toBe(max === big ? 'object' : 'string')
+    }
+  })
+
   it('gives each request its own headers, whatever came before and after it', () => {
     const head = (lines: string): RequestHead => accept(`GET / HTTP/1.1\r\n${lines}\r\n\r\n`)
     const first = head('Host: x\r\nAuthorization: Bearer a\r\nB: 1')

@@ -80,18 +80,43 @@ export function pollCursor(
   noneMatch: string | undefined,
   latest: number,
 ): Since {
-  const tag = noneMatch === undefined ? -1 : parseTag(noneMatch)
-  if (modifiedSince === undefined) return ALL
-  const text = modifiedSince.trim()
-  const second = text === '0' ? 0 : parseHttpDate(text)
-  if (second === undefined) {
-    throw new FanfareError('bad_cursor', 'If-Modified-Since is not an HTTP date.')
+  // All who had the same message ask with the same two.
+  if (modifiedSince !== last.modifiedSince || noneMatch !== last.noneMatch) {
+    last = readValidators(modifiedSince, noneMatch)
   }
+  const { second, tag } = last
   if (second <= 0) return ALL
   if (second > latest) return { kind: 'now' }
   const after = makeId(Math.min(second, LAST_SECOND), Math.max(tag, -1))
   // Clients that begin with a date of their own send tag 0 or none: then a later date is no gap.
   return { kind: tag > 0 ? 'id' : 'time', after: after < 1 ? BEFORE_ALL : after }
+}
+
+interface Validators {
+  readonly modifiedSince: string | undefined
+  readonly noneMatch: string | undefined
+  readonly second: number
+  readonly tag: number
+}
+
+let last: Validators = {
+  modifiedSince: undefined,
+  noneMatch: undefined,
+  second: 0,
+  tag: -1,
+}
+
+function readValidators(
+  modifiedSince: string | undefined,
+  noneMatch: string | undefined,
+): Validators {
+  const tag = noneMatch === undefined ? -1 : parseTag(noneMatch)
+  const text = modifiedSince?.trim() ?? '0'
+  const second = text === '0' ? 0 : parseHttpDate(text)
+  if (second === undefined) {
+    throw new FanfareError('bad_cursor', 'If-Modified-Since is not an HTTP date.')
+  }
+  return { modifiedSince, noneMatch, second, tag }
 }
 
 function parseTag(text: string): number {

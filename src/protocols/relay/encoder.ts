@@ -6,6 +6,9 @@ import type { Message } from '../../model/message.ts'
 /** What a message without a Content-Type is given out as. */
 const UNTYPED = 'application/octet-stream'
 
+/** Bytes of an answer that is kept for the next who asks for the same. */
+const LONGEST_REMEMBERED = 64 * 2 ** 10
+
 /** The two validators that make a poll's answer the cursor for the next. */
 export function validators(id: Message['id']): HeaderLines {
   const date = new Date(idSecond(id) * 1000).toUTCString()
@@ -19,6 +22,10 @@ export class PollEncoder implements Encoder {
   readonly tellsGaps = true
   readonly #closes: boolean
   readonly #cors: HeaderLines
+  /** The last answer, and the second that its Date says. */
+  #last: Message | undefined
+  #lastSecond = 0
+  #lastBytes: Buffer = Buffer.alloc(0)
 
   /**
    * @param closes whether the connection ends with the answer
@@ -30,8 +37,21 @@ export class PollEncoder implements Encoder {
     this.key = `poll ${closes} ${cors.join('\n')}`
   }
 
+  /** Those who catch up ask for the same message one after the other. */
   encode(messages: readonly Message[], gap?: Gap): Buffer {
     const message = messages[0] as Message
+    if (gap) return this.#encode(message, gap)
+    const second = Math.floor(Date.now() / 1000)
+    if (message === this.#last && second === this.#lastSecond) return this.#lastBytes
+    const bytes = this.#encode(message)
+    if (bytes.length > LONGEST_REMEMBERED) return bytes
+    this.#last = message
+    this.#lastSecond = second
+    this.#lastBytes = bytes
+    return bytes
+  }
+
+  #encode(message: Message, gap?: Gap): Buffer {
     const lines = ['Vary: If-Modified-Since, If-None-Match', ...validators(message.id)]
     lines.push(`Content-Type: ${headerSafe(message.contentType ?? UNTYPED)}`)
     // Nobody on the way may answer the next poll with this: heuristics would let it. hbpush's fork
