@@ -57,6 +57,14 @@ export const limitsSchema = Type.Object(
       default: '1MiB',
       least: 1,
     }),
+    maxTurn: Duration({
+      description:
+        'How long messages are written in one go before pings, publishes and new connections have their ' +
+        'turn; what is left of a message for very many is written right after.',
+      default: '8ms',
+      least: '1ms',
+      most: '1s',
+    }),
     idleTimeout: Duration({
       description:
         'A connection whose socket moves no byte for that long while data is unsent is closed; 0 = never.',

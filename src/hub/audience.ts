@@ -11,6 +11,8 @@ export interface AudienceHost {
   readonly head: MessageId
   readonly maxUnsentBytes: number
   readonly maxBatchBytes: number
+  /** Whether this loop turn has been used up by writing: the rest of a batch waits for the next. */
+  isLate(): boolean
   /** Asks for `flush` at the end of this loop turn. */
   soon(audience: Audience): void
   /** Asks for `flush` once the message at hand was offered to everybody. */
@@ -29,6 +31,21 @@ interface Part {
   readonly bytes: Buffer
   readonly count: number
   readonly upTo: MessageId
+}
+
+/**
+ * A batch on its way to the live ones, which may take several loop turns when they are very many. Of their list,
+ * those below `next` have it; those from `end` on came later and need it not.
+ */
+interface Writing {
+  readonly bytes: Buffer
+  /** What those who do not have it yet have everything up to. */
+  readonly position: MessageId
+  readonly id: MessageId
+  /** Whether the bytes are to be given back, if everybody's were sent at once. */
+  borrowed: boolean
+  next: number
+  end: number
 }
 
 /**
@@ -51,6 +68,7 @@ export class Audience {
    */
   #size = 0
   #live: Follower[] = []
+  #writing: Writing | undefined
   #fresh: Follower[] = NOBODY
   #behind: Set<Follower> | undefined
   #batch: readonly Message[] = NOTHING
@@ -111,21 +129,57 @@ export class Audience {
     }
   }
 
-  /** Writes the turn's batch to everyone. */
-  flush(): void {
+  /**
+   * Writes the turn's batch to everyone, or as many as there is time for in this turn.
+   * @returns whether it is done
+   */
+  flush(): boolean {
+    if (!this.#goOn()) return false
+    this.#begin()
+    const done = this.#goOn()
+    if (this.#size === 0) this.#host.emptied(this)
+    return done
+  }
+
+  #begin(): void {
     const batch = this.#batch
     const [first] = batch
     if (!first) return
     this.#batch = NOTHING
     this.#batchBytes = 0
-    if (this.#live.length > 0) {
+    const live = this.#live.length
+    if (live > 0) {
       const bytes = this.#encode(this.once ? [first] : batch)
-      if (this.once) this.#serve(bytes, first.id)
-      else this.#writeAll(bytes, before(first.id))
-      this.#count(this.#live.length, batch.length, bytes.length)
+      this.#writing = {
+        bytes,
+        position: before(first.id),
+        id: first.id,
+        borrowed: isScratch(bytes),
+        next: 0,
+        end: live,
+      }
+      if (!this.once) this.#count(live, batch.length, bytes.length)
     }
-    if (this.#fresh.length > 0) this.#flushFresh(batch)
-    if (this.#size === 0) this.#host.emptied(this)
+    // They join the live ones behind those for whom the batch is.
+    if (this.#fresh.length === 0) return
+    try {
+      this.#flushFresh(batch)
+    } catch (error) {
+      while (!this.#goOn());
+      throw error
+    }
+  }
+
+  /** Goes on with what is being written. @returns whether nothing is any more */
+  #goOn(): boolean {
+    const writing = this.#writing
+    if (!writing) return true
+    const done = this.once ? this.#serve(writing) : this.#writeAll(writing)
+    if (done) {
+      this.#writing = undefined
+      if (writing.borrowed) giveBack(writing.bytes)
+    }
+    return done
   }
 
   #encode(messages: readonly Message[], gap?: Gap): Buffer {
@@ -133,32 +187,37 @@ export class Audience {
   }
 
   /** The hot loop. Nothing in here may allocate. */
-  #writeAll(bytes: Buffer, position: MessageId): void {
+  #writeAll(writing: Writing): boolean {
+    const host = this.#host
     const live = this.#live
-    const borrowed = isScratch(bytes)
-    let sent = true
-    const room = this.#host.maxUnsentBytes - bytes.length
-    for (let index = 0; index < live.length; ) {
-      const follower = live[index] as Follower
+    const { bytes, borrowed } = writing
+    const room = host.maxUnsentBytes - bytes.length
+    while (writing.next < writing.end) {
+      const follower = live[writing.next] as Follower
       const { sink } = follower
       const { unsent } = sink
       // An empty socket takes any batch: a message larger than the bound must get through.
       if (unsent !== 0 && unsent > room) {
-        take(live, follower)
-        this.#setBehind(follower, position)
+        this.#take(follower)
+        this.#setBehind(follower, writing.position)
         continue
       }
       sink.write(bytes)
-      if (borrowed && sink.unsent !== 0) sent = false
-      index++
+      if (borrowed && sink.unsent !== 0) writing.borrowed = false
+      writing.next++
+      if (host.isLate() && writing.next < writing.end) return false
     }
-    if (borrowed && sent) giveBack(bytes)
+    return true
   }
 
-  #serve(bytes: Buffer, id: MessageId): void {
-    const served = this.#live
-    this.#live = []
-    for (const follower of served) this.#finish(follower, bytes, id)
+  #serve(writing: Writing): boolean {
+    while (writing.next < writing.end) {
+      const follower = this.#live[writing.next] as Follower
+      this.#take(follower)
+      this.#finish(follower, writing.bytes, writing.id)
+      if (this.#host.isLate() && writing.next < writing.end) return false
+    }
+    return true
   }
 
   /** The one answer of a follower of one message. */
@@ -253,9 +312,11 @@ export class Audience {
   /** Everyone is fed from the store, from where they stand. Nothing may wait in the batch. */
   fallBehind(): void {
     const all = [...this.#live, ...this.#fresh]
+    const positions = all.map((follower) => this.positionOf(follower))
     this.#live = []
     this.#fresh = []
-    for (const follower of all) this.#setBehind(follower, this.positionOf(follower))
+    this.#writing = undefined
+    all.forEach((follower, index) => this.#setBehind(follower, positions[index] as MessageId))
   }
 
   #setBehind(follower: Follower, position: MessageId): void {
@@ -270,7 +331,13 @@ export class Audience {
     const { state, cursor, gap } = follower
     const [first] = this.#batch
     const { head } = this.#host
-    if (state === 'live') return first ? before(first.id) : head
+    if (state === 'live') {
+      const writing = this.#writing
+      if (writing && follower.index >= writing.next && follower.index < writing.end) {
+        return writing.position
+      }
+      return first ? before(first.id) : head
+    }
     // What came since it joined, if anything, was not for this audience.
     if (state === 'fresh' && !first && !gap && cursor < head) return head
     return cursor
@@ -278,18 +345,36 @@ export class Audience {
 
   leave(follower: Follower): void {
     follower.cursor = this.positionOf(follower)
-    if (follower.state === 'live') take(this.#live, follower)
-    else if (follower.state === 'fresh') take(this.#fresh, follower)
+    if (follower.state === 'live') this.#take(follower)
+    else if (follower.state === 'fresh') fill(this.#fresh, follower.index, this.#fresh.length - 1)
     else this.#behind?.delete(follower)
     follower.state = 'done'
     this.#size--
     if (this.#size === 0) this.#host.emptied(this)
   }
 
+  /** Takes a live one out: of each part of the list that it is moved through, the last takes the free place. */
+  #take(follower: Follower): void {
+    const live = this.#live
+    const writing = this.#writing
+    let free = follower.index
+    if (writing && free < writing.next) {
+      fill(live, free, --writing.next)
+      free = writing.next
+    }
+    if (writing && free < writing.end) {
+      fill(live, free, --writing.end)
+      free = writing.end
+    }
+    if (free < live.length) fill(live, free, live.length - 1)
+    follower.index = -1
+  }
+
   /** Lets everyone go. */
   end(reason: EndReason): void {
     const all = [...this.#live, ...this.#fresh, ...this.behind]
     this.#live = []
+    this.#writing = undefined
     this.#fresh = NOBODY
     this.#behind = undefined
     this.#size = 0
@@ -305,12 +390,15 @@ const NOTHING: readonly Message[] = []
 /** Nobody joins it. */
 const NOBODY: Follower[] = []
 
-/** Takes a follower out of the list that its index lies in; the last one takes its place. */
-function take(list: Follower[], follower: Follower): void {
-  const last = list.pop()
-  if (last && last !== follower) {
-    list[follower.index] = last
-    last.index = follower.index
-  }
-  follower.index = -1
+/** Puts the follower at `from` in the place at `to`; the place at `from` is free then. */
+function fill(list: Follower[], to: number, from: number): void {
+  if (from === list.length - 1) {
+    const last = list.pop() as Follower
+    if (from !== to) put(list, to, last)
+  } else if (from !== to) put(list, to, list[from] as Follower)
+}
+
+function put(list: Follower[], to: number, follower: Follower): void {
+  list[to] = follower
+  follower.index = to
 }

@@ -165,12 +165,18 @@ export interface HubLimits {
   readonly catchUpBytes: number
   /** The same bytes that a batch holds before it is written within the turn. */
   readonly maxBatchBytes: number
+  /**
+   * ms that one loop turn writes at most before others have theirs; the rest of a batch is written in the
+   * next. 0: one write a turn.
+   */
+  readonly maxTurn: number
 }
 
 export const HUB_DEFAULTS: HubLimits = {
   maxUnsentBytes: 2 ** 20,
   catchUpBytes: 64 * 2 ** 10,
   maxBatchBytes: 2 ** 20,
+  maxTurn: 8,
 }
 
 /** One partition's log, in which ids are cursors. */

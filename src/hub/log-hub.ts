@@ -31,6 +31,7 @@ import { LastAsked } from './last-asked.ts'
 import { Matcher } from './matcher.ts'
 import { Released } from './released.ts'
 import { type Behind, type Traffic, TrafficTable } from './traffic.ts'
+import { Turns } from './turns.ts'
 
 export interface HubOptions extends Partial<HubLimits> {
   /** Which partition of its store this is; 0 without it. */
@@ -57,7 +58,6 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
   maxUnsentBytes: number
   maxBatchBytes: number
   catchUpBytes: number
-  readonly #soon: (work: () => void) => void
   readonly #onError: (error: unknown) => void
   readonly #matcher = new Matcher()
   readonly #audiences = new Map<string, Audience>()
@@ -66,9 +66,8 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
   readonly #catchUp: CatchUp
   readonly #asked = new LastAsked()
   readonly #traffic: TrafficTable
-  #dirty: Audience[] = []
+  readonly #turns: Turns<Audience>
   #full: Audience[] = []
-  #scheduled = false
   /** Whether the store is telling us something: then nobody may be told who could call it. */
   #listening = false
   readonly #released: Released
@@ -76,7 +75,6 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
   #offered = 0
   /** The newest message announced. */
   head: MessageId
-  readonly #run = (): void => this.#turn()
 
   constructor(store: Store, options: HubOptions) {
     const limits = { ...HUB_DEFAULTS, ...options }
@@ -85,11 +83,16 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     this.maxUnsentBytes = limits.maxUnsentBytes
     this.maxBatchBytes = limits.maxBatchBytes
     this.catchUpBytes = limits.catchUpBytes
-    this.#soon = options.soon
     this.#traffic = options.traffic ?? new TrafficTable()
     this.#onError = options.onError ?? (() => {})
     this.#released = new Released(this.#onError)
     this.#catchUp = new CatchUp(this)
+    this.#turns = new Turns(limits.maxTurn, {
+      soon: options.soon,
+      first: () => this.#released.tell(),
+      flush: (audience) => this.#flush(audience),
+      last: () => this.#catchUp.run(),
+    })
     this.head = store.head
     store.watch({
       appended: (message) => this.#announce(message),
@@ -104,6 +107,7 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     this.maxUnsentBytes = limits.maxUnsentBytes
     this.maxBatchBytes = limits.maxBatchBytes
     this.catchUpBytes = limits.catchUpBytes
+    this.#turns.length = limits.maxTurn
   }
 
   endAll(): void {
@@ -225,8 +229,11 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
   // --- what audiences, followers and the catch-up ask for ---
 
   soon(audience: Audience): void {
-    this.#dirty.push(audience)
-    this.schedule()
+    this.#turns.add(audience)
+  }
+
+  isLate(): boolean {
+    return this.#turns.isLate()
   }
 
   full(audience: Audience): void {
@@ -234,9 +241,7 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
   }
 
   schedule(): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    this.#soon(this.#run)
+    this.#turns.schedule()
   }
 
   wentBehind(follower: Follower): void {
@@ -389,24 +394,18 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     if (!this.#released.isEmpty) this.schedule()
   }
 
-  #turn(): void {
-    this.#scheduled = false
-    this.#released.tell()
-    const dirty = this.#dirty
-    this.#dirty = []
-    for (const audience of dirty) this.#flush(audience)
-    this.#catchUp.run()
-  }
-
-  #flush(audience: Audience): void {
+  /** @returns whether nothing is left to be written, also when that has failed */
+  #flush(audience: Audience): boolean {
+    let done = true
     try {
-      audience.flush()
+      done = audience.flush()
     } catch (error) {
       // An encoder that fails must not silence anybody else, and its own must not miss it silently.
       this.#onError(error)
       audience.end('failed')
     }
     if (!this.#listening) this.#released.tell()
+    return done
   }
 }
 

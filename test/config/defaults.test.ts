@@ -78,6 +78,7 @@ describe('without a file', () => {
       maxUnsentBytes: 2 ** 20,
       catchUpBytes: 64 * 1024,
       maxBatchBytes: 2 ** 20,
+      maxTurn: 8,
       idleTimeout: 60_000,
       heartbeat: 15_000,
       maxConnections: 18_000,

@@ -15,6 +15,10 @@ function accept(text: string, max = MAX): RequestHead {
   return head
 }
 
+function withLines(lines: string): RequestHead {
+  return accept(`GET / HTTP/1.1\r\n${lines}\r\n\r\n`)
+}
+
 const POST = 'POST /publisher/a?b=c HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n'
 
 describe('the lean parser', () => {
@@ -53,8 +57,7 @@ describe('the lean parser', () => {
   })
 
   it('reads a line that begins like the one before it at its place', () => {
-    const one = (line: string): RequestHead =>
-      accept(`GET / HTTP/1.1\r\nHost: x\r\n${line}\r\n\r\n`)
+    const one = (line: string): RequestHead => withLines(`Host: x\r\n${line}`)
     expect(one('A: b').values).toEqual(['x', 'b'])
     expect(one('A: bc').values).toEqual(['x', 'bc'])
     expect(one('A: b').values).toEqual(['x', 'b'])
@@ -79,10 +82,9 @@ describe('the lean parser', () => {
   })
 
   it('gives each request its own headers, whatever came before and after it', () => {
-    const head = (lines: string): RequestHead => accept(`GET / HTTP/1.1\r\n${lines}\r\n\r\n`)
-    const first = head('Host: x\r\nAuthorization: Bearer a\r\nB: 1')
-    const second = head('Host: x\r\nAuthorization: Bearer b\r\nB: 1\r\nC: 2')
-    const third = head('Host: x\r\nB: 1')
+    const first = withLines('Host: x\r\nAuthorization: Bearer a\r\nB: 1')
+    const second = withLines('Host: x\r\nAuthorization: Bearer b\r\nB: 1\r\nC: 2')
+    const third = withLines('Host: x\r\nB: 1')
     expect(first).toMatchObject({ values: ['x', 'Bearer a', '1'] })
     expect(second).toMatchObject({ names: ['host', 'authorization', 'b', 'c'] })
     expect(second).toMatchObject({ values: ['x', 'Bearer b', '1', '2'] })

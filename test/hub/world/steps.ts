@@ -54,6 +54,7 @@ export interface Bounds {
   readonly maxUnsentBytes: number
   readonly catchUpBytes: number
   readonly maxBatchBytes: number
+  readonly maxTurn: number
   readonly store: {
     readonly maxMessages: number
     readonly maxTotalMessages: number
@@ -138,6 +139,7 @@ export const bounds: fc.Arbitrary<Bounds> = fc.record({
   maxUnsentBytes: fc.integer({ min: 1, max: 300 }),
   catchUpBytes: fc.integer({ min: 1, max: 150 }),
   maxBatchBytes: fc.integer({ min: 1, max: 300 }),
+  maxTurn: fc.constantFrom(0, 8),
   store: fc.record({
     maxMessages: fc.constantFrom(0, 0, 1, 2, 5),
     maxTotalMessages: fc.constantFrom(1_000, 1_000, 12),
