@@ -42,7 +42,7 @@ export function streamOptions(
 }
 
 const owner = Symbol('stream')
-type OwnedSocket = Socket & { [owner]?: StreamConnection }
+type OwnedSocket = Socket & { [owner]?: StreamConnection | undefined }
 
 /**
  * A connection that is written to until it closes. One small object for each idle subscriber: no
@@ -136,7 +136,7 @@ export class StreamConnection implements Sink, WheelItem {
 
 function closed(this: OwnedSocket): void {
   this[owner]?.closed()
-  delete this[owner]
+  this[owner] = undefined
 }
 
 /** The close that follows is what counts. */
