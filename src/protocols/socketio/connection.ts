@@ -348,6 +348,7 @@ export class Connection implements UserConnection, Recoverable {
   #answer(answer: Answer | undefined, value: Record<string, unknown>): void {
     if (!answer || !this.#link.isOpen) return
     this.#unreadAnswers += JSON.stringify(value).length
+    this.#link.stepAside()
     answer(value)
   }
 

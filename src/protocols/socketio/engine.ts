@@ -6,7 +6,8 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket as NetSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Server, Socket } from 'socket.io'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import { ClosingWebSocket } from '../../http/closing.ts'
 
 type Events = Record<string, (...args: unknown[]) => void>
 export type IoServer = Server<Events, Events, Events, unknown>
@@ -19,6 +20,10 @@ const sockets = new WeakMap<WebSocket, NetSocket>()
 
 /** Remembers what socket each WebSocket writes to. */
 export class RawWebSocketServer extends WebSocketServer {
+  constructor(options: ServerOptions) {
+    super({ ...options, WebSocket: ClosingWebSocket })
+  }
+
   override handleUpgrade(
     request: IncomingMessage,
     socket: Duplex,
@@ -34,13 +39,13 @@ export class RawWebSocketServer extends WebSocketServer {
 
 /** A WebSocket, and the socket that it writes whole frames to. */
 export interface Direct {
-  readonly webSocket: WebSocket
+  readonly webSocket: ClosingWebSocket
   readonly socket: NetSocket
 }
 
 /** Undefined for transports that are no WebSocket. */
 export function directOf(transport: Transport): Direct | undefined {
-  const { socket: webSocket } = transport as unknown as { readonly socket?: WebSocket }
+  const { socket: webSocket } = transport as unknown as { readonly socket?: ClosingWebSocket }
   const socket = webSocket && sockets.get(webSocket)
   return socket ? { webSocket, socket } : undefined
 }
