@@ -25,7 +25,10 @@ type OnRead = (this: Handle, bytes?: ArrayBuffer) => void
 const taker = Symbol('taker')
 const ownerOf = Symbol('socket')
 
-type ReadSocket = Socket & { readonly _handle?: (Handle & Owned) | null; [taker]?: Take | undefined }
+type ReadSocket = Socket & {
+  readonly _handle?: (Handle & Owned) | null
+  [taker]?: Take | undefined
+}
 interface Owned {
   [ownerOf]?: ReadSocket
   /** Node's own, which knows what an end and an error are. */
