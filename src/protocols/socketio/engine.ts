@@ -21,6 +21,8 @@ export type Transport = EngineSocket['transport']
 /** Longer texts are given to the socket's stream, which tells when they have gone. */
 const MOST_STRAIGHT = 16 * 2 ** 10
 
+type SendOptions = Parameters<WebSocket['send']>[1]
+
 /** What Engine.IO says is mostly short, and goes straight to the socket while nothing is unsent. */
 class StraightWebSocket extends ClosingWebSocket {
   raw: NetSocket | undefined
@@ -29,7 +31,7 @@ class StraightWebSocket extends ClosingWebSocket {
     const { raw } = this
     const isShort = typeof data === 'string' && data.length <= MOST_STRAIGHT
     if (!isShort || !raw || this.readyState !== this.OPEN || unsentOf(raw) > 0) {
-      Reflect.apply(super.send, this, [data, ...rest])
+      super.send(data as string, ...(rest as [SendOptions]))
       return
     }
     writeTo(raw, textFrame(data))
