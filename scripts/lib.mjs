@@ -81,6 +81,7 @@ export function ensureBuilt() {
   if (sources.every((path) => newest(join(root, path)) < built)) return
   console.error('Building …')
   runTool('tsc', ['-p', 'tsconfig.build.json'])
+  run(process.execPath, ['scripts/bundle.mjs'])
   run(process.execPath, ['scripts/build-client.mjs'])
   run(process.execPath, ['scripts/console.mjs'])
   writeFileSync(stamp, '')

@@ -53,7 +53,7 @@ export interface Exchange extends HttpRequest {
 /** A request to speak WebSocket, still unanswered. */
 export interface Upgrade extends HttpRequest {
   /** Completes the handshake; `accept` gets the WebSocket. */
-  accept(accepted: (socket: import('ws').WebSocket, raw: Socket) => void): void
+  accept(accepted: (socket: import('./closing.ts').ClosingWebSocket, raw: Socket) => void): void
   /** Answers with an ordinary response and closes. */
   refuse(response: Buffer): void
 }

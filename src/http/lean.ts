@@ -36,7 +36,7 @@ const MAX_STRAIGHT = 16 * 2 ** 10
 const EMPTY = Buffer.alloc(0)
 
 const owner = Symbol('lean connection')
-type OwnedSocket = Socket & { [owner]?: LeanConnection }
+type OwnedSocket = Socket & { [owner]?: LeanConnection | undefined }
 
 /**
  * One connection of the main port, as long as it sends what `readHead` understands. Requests are
@@ -261,7 +261,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     for (const response of this.#output ?? []) socket.write(bytesOf(response))
     this.#output = undefined
     this.#host.wheel.remove(this)
-    delete socket[owner]
+    socket[owner] = undefined
     stopReading(socket, onData)
     socket.off('drain', onDrain)
     socket.off('end', onEnd)

@@ -1,9 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
-import { WebSocketServer } from 'ws'
+import { type WebSocket, WebSocketServer } from 'ws'
 import { asFanfareError } from '../model/errors.ts'
 import { TcpListener } from '../net/listener.ts'
 import { Wheel } from '../net/wheel.ts'
+import { ClosingWebSocket } from './closing.ts'
 import type { Exchange, Upgrade } from './exchange.ts'
 import { Fallback } from './fallback.ts'
 import { LeanConnection } from './lean.ts'
@@ -66,6 +67,7 @@ export class HttpServer {
       clientTracking: false,
       perMessageDeflate: false,
       maxPayload: frameBytes(limits),
+      WebSocket: ClosingWebSocket,
     })
     this.#fallback = new Fallback({
       limits,
@@ -188,8 +190,8 @@ export class HttpServer {
       (accepted) => {
         answered = true
         connection.letGo()
-        this.#sockets.handleUpgrade(request, socket, head, (webSocket) =>
-          accepted(webSocket, socket),
+        this.#sockets.handleUpgrade(request, socket, head, (webSocket: WebSocket) =>
+          accepted(webSocket as ClosingWebSocket, socket),
         )
       },
       (response) => {

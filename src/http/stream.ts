@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { EndReason, Sink, Subscription } from '../hub/contract.ts'
 import type { Traffic } from '../hub/traffic.ts'
 import { Progress } from '../net/progress.ts'
-import { unsentOf, writeTo } from '../net/straight.ts'
+import { type Handle, unsentOf, writeOn, writeTo } from '../net/straight.ts'
 import type { Wheel, WheelItem } from '../net/wheel.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -42,7 +42,7 @@ export function streamOptions(
 }
 
 const owner = Symbol('stream')
-type OwnedSocket = Socket & { [owner]?: StreamConnection }
+type OwnedSocket = Socket & { [owner]?: StreamConnection | undefined }
 
 /**
  * A connection that is written to until it closes. One small object for each idle subscriber: no
@@ -52,6 +52,8 @@ export class StreamConnection implements Sink, WheelItem {
   wheelBucket = -1
   wheelIndex = -1
   readonly #socket: OwnedSocket
+  /** While nothing that was written is unsent, and nothing was written but here. */
+  #handle: Handle | undefined
   readonly #options: StreamOptions
   #subscription: Subscription | undefined
   readonly #progress: Progress
@@ -78,16 +80,20 @@ export class StreamConnection implements Sink, WheelItem {
   }
 
   get unsent(): number {
-    return unsentOf(this.#socket)
+    return this.#handle ? 0 : unsentOf(this.#socket)
   }
 
   write(bytes: Buffer): void {
-    // Behind an end, a write would break off what is still unsent.
-    if (!this.#socket.writableEnded) writeTo(this.#socket, bytes)
+    const handle = this.#handle
+    if (handle) {
+      if (!writeOn(this.#socket, handle, bytes)) this.#handle = undefined
+      // Behind an end, a write would break off what is still unsent.
+    } else if (!this.#socket.writableEnded) this.#handle = writeTo(this.#socket, bytes)
   }
 
   whenSent(then: () => void): void {
     if (this.#socket.writableEnded) return
+    this.#handle = undefined
     // Behind everything that was written before, in the order of the socket.
     this.#socket.write(NOTHING, (error) => {
       // One that was under way when its socket was closed is called without an error.
@@ -101,6 +107,7 @@ export class StreamConnection implements Sink, WheelItem {
 
   /** Ends the stream; what was written is still sent. @param last the last bytes, if any */
   end(last?: Buffer): void {
+    this.#handle = undefined
     if (last) this.#socket.end(last)
     else this.#socket.end()
   }
@@ -136,7 +143,7 @@ export class StreamConnection implements Sink, WheelItem {
 
 function closed(this: OwnedSocket): void {
   this[owner]?.closed()
-  delete this[owner]
+  this[owner] = undefined
 }
 
 /** The close that follows is what counts. */

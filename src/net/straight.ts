@@ -11,7 +11,7 @@ import type { Socket } from 'node:net'
  */
 
 /** libuv's stream, as net.Socket has it. */
-interface Handle {
+export interface Handle {
   /** @returns 0, or libuv's error. */
   writeBuffer(request: WriteRequest, bytes: Buffer): number
   /** The same, of one byte a character; what it cannot write at once it copies. */
@@ -53,18 +53,36 @@ let request = binding && new binding.WriteWrap()
 /** Whether this Node lets anybody write so. */
 export const isStraight = binding !== undefined
 
-/** Sends bytes, like `socket.write`. They MUST NOT change while `unsentOf` is not 0. */
-export function writeTo(socket: Socket, bytes: Buffer): void {
+/**
+ * Sends bytes, like `socket.write`. They MUST NOT change while `unsentOf` is not 0.
+ * @returns what `writeOn` may write to from now on, if all is sent: until anybody writes by the stream
+ */
+export function writeTo(socket: Socket, bytes: Buffer): Handle | undefined {
   const handle = handleOf(socket)
   if (request === undefined || !handle) {
     socket.write(bytes)
-    return
+    return undefined
   }
+  const sent = writeOn(socket, handle, bytes)
+  return sent && !(socket as StraightSocket)[queued] ? handle : undefined
+}
+
+/**
+ * The same to a handle that `writeTo` gave, without a look at its socket: of many connections that would be
+ * far memory, for each write as much as the rest of it outside the kernel.
+ * @returns whether all was sent; if not, the next write is one for `writeTo` again
+ */
+export function writeOn(socket: Socket, handle: Handle, bytes: Buffer): boolean {
+  if (request === undefined) return false
   const error = handle.writeBuffer(request, bytes)
-  if (error !== 0) socket.destroy()
-  else if (binding?.streamBaseState[binding.kLastWriteWasAsync] !== 0) {
-    keep(socket, request, bytes)
+  if (error !== 0) {
+    // Of a socket that was ended meanwhile, what comes before the end is still sent.
+    if (!socket.writableEnded) socket.destroy()
+    return false
   }
+  if (binding?.streamBaseState[binding.kLastWriteWasAsync] === 0) return true
+  keep(socket, request, bytes)
+  return false
 }
 
 /** Sends text of one byte a character: what is written once only needs no Buffer. */

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import type { Socket } from 'node:net'
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { isStraight, unsentOf, writeTo } from '../../src/net/straight.ts'
+import { isStraight, unsentOf, writeOn, writeTo } from '../../src/net/straight.ts'
 import { until } from '../support/wait.ts'
 import { pair } from './pair.ts'
 
@@ -25,6 +25,38 @@ describe('writing to a socket’s handle', () => {
 
     expect(unsentOf(near)).toBe(0)
     await until(() => text() === 'hello', 'it came')
+  })
+
+  it('gives a handle for what follows, until something is unsent', async () => {
+    const { near, far } = await pair()
+    const { text } = collect(far)
+    far.pause()
+
+    const handle = writeTo(near, Buffer.from('a'))
+    if (!handle) throw new Error('no handle')
+    const small = writeOn(near, handle, Buffer.from('b'))
+    const large = writeOn(near, handle, Buffer.alloc(16 * 2 ** 20, 'c'))
+
+    expect([small, large]).toEqual([true, false])
+    expect(writeTo(near, Buffer.from('d'))).toBeUndefined()
+    far.resume()
+    await until(() => text().endsWith('d'), 'all came')
+    expect(text()).toMatch(/^abc+d$/)
+    expect(writeTo(near, Buffer.from('e'))).toBe(handle)
+  })
+
+  it('writes nothing more to a socket that was ended, and what it had is sent', async () => {
+    const { near, far } = await pair()
+    const { text } = collect(far)
+    const handle = writeTo(near, Buffer.from('a'))
+    if (!handle) throw new Error('no handle')
+
+    near.end('b')
+    await once(near, 'finish')
+
+    expect(writeOn(near, handle, Buffer.from('c'))).toBe(false)
+    await once(far, 'end')
+    expect(text()).toBe('ab')
   })
 
   it('keeps the order with writes of the stream, to a reader that stalls now and then', async () => {

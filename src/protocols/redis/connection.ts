@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import type { EndReason, Sink } from '../../hub/contract.ts'
 import { Progress } from '../../net/progress.ts'
-import { unsentOf, writeTo } from '../../net/straight.ts'
+import { type Handle, unsentOf, writeOn, writeTo } from '../../net/straight.ts'
 import { isLent, readTo } from '../../net/straight-read.ts'
 import type { WheelItem } from '../../net/wheel.ts'
 import type { Command, Reply } from './command.ts'
@@ -57,6 +57,8 @@ export class RedisConnection implements Sink, WheelItem {
   /** What a command of this connection waits for. */
   waiting: Waiting | undefined
   #resp: Resp = 2
+  /** While nothing that was written is unsent, and nothing was written by the stream. */
+  #handle: Handle | undefined
   #subscriptions: Subscriptions | undefined
   readonly #parser: RespParser
   readonly #progress: Progress
@@ -149,18 +151,21 @@ export class RedisConnection implements Sink, WheelItem {
   // --- the hub's side ---
 
   get unsent(): number {
-    return unsentOf(this.socket)
+    return this.#handle ? 0 : unsentOf(this.socket)
   }
 
   write(bytes: Buffer): void {
-    if (this.socket.writableEnded) return
     // What its commands were answered comes first.
     if (this.#running) this.#flush()
-    writeTo(this.socket, bytes)
+    const handle = this.#handle
+    if (handle) {
+      if (!writeOn(this.socket, handle, bytes)) this.#handle = undefined
+    } else if (!this.socket.writableEnded) this.#handle = writeTo(this.socket, bytes)
   }
 
   whenSent(then: () => void): void {
     if (this.socket.writableEnded) return
+    this.#handle = undefined
     this.socket.write(NOTHING, (error) => {
       // One that was under way when its socket was closed is called without an error.
       if (!error && !this.socket.destroyed) then()
@@ -202,7 +207,7 @@ export class RedisConnection implements Sink, WheelItem {
     this.#ended = true
     // Nobody reads what it would wait for.
     if (this.waiting) this.socket.destroy()
-    else if (!this.#stopped && this.#slots.length === 0) this.socket.end()
+    else if (!this.#stopped && this.#slots.length === 0) this.#end()
   }
 
   #onDrain(): void {
@@ -252,11 +257,16 @@ export class RedisConnection implements Sink, WheelItem {
     const partial = !this.#stopped && this.#parser.waiting > 0
     this.#incomplete = partial ? (this.#incomplete ?? this.lastActive) : undefined
     if (this.#closing || (this.#ended && !this.#stopped && this.#slots.length === 0)) {
-      this.socket.end()
+      this.#end()
     }
     if (this.socket.isPaused() && (this.#closing || this.#chunkBytes <= MOST_WAITING)) {
       this.socket.resume()
     }
+  }
+
+  #end(): void {
+    this.#handle = undefined
+    this.socket.end()
   }
 
   #work(out: ReplyWriter): void {
@@ -391,10 +401,11 @@ export class RedisConnection implements Sink, WheelItem {
     }
     // Only the stream tells of its `drain`: what may not be taken at once goes through it.
     if (out.length <= MOST_STRAIGHT && unsentOf(socket) === 0) {
-      writeTo(socket, out.lend())
+      this.#handle = writeTo(socket, out.lend())
       out.settle(unsentOf(socket) === 0)
       return
     }
+    this.#handle = undefined
     socket.write(out.take())
     if (socket.writableLength > this.server.config.maxReplyBytes) this.#full = true
   }

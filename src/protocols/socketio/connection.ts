@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import type { TokenUser } from '../../access/jwt.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
+import { randomName } from '../../net/random-name.ts'
 import type { Login, UserConnection } from '../../users/contract.ts'
 import { type Command, readCommand } from './command.ts'
 import { eventText } from './encoder.ts'
@@ -47,7 +47,7 @@ type Answer = (value: unknown) => void
 /** One connection of Engine.IO: who has logged in by it, and what it follows. */
 export class Connection implements UserConnection, Recoverable {
   /** Of its own, as Engine.IO's would let whoever knows it speak for the client. */
-  readonly id = randomBytes(12).toString('base64url')
+  readonly id = randomName(12)
   readonly door = 'socketio'
   readonly peer: string
   readonly #host: ConnectionHost
@@ -348,6 +348,7 @@ export class Connection implements UserConnection, Recoverable {
   #answer(answer: Answer | undefined, value: Record<string, unknown>): void {
     if (!answer || !this.#link.isOpen) return
     this.#unreadAnswers += JSON.stringify(value).length
+    this.#link.stepAside()
     answer(value)
   }
 

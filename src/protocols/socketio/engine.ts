@@ -6,7 +6,10 @@ import type { IncomingMessage } from 'node:http'
 import type { Socket as NetSocket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Server, Socket } from 'socket.io'
-import { type WebSocket, WebSocketServer } from 'ws'
+import { type ServerOptions, type WebSocket, WebSocketServer } from 'ws'
+import { ClosingWebSocket } from '../../http/closing.ts'
+import { unsentOf, writeTo } from '../../net/straight.ts'
+import { textFrame } from '../../net/text-frame.ts'
 
 type Events = Record<string, (...args: unknown[]) => void>
 export type IoServer = Server<Events, Events, Events, unknown>
@@ -15,10 +18,34 @@ export type IoSocket = Socket<Events, Events, Events, unknown>
 export type EngineSocket = IoSocket['conn']
 export type Transport = EngineSocket['transport']
 
-const sockets = new WeakMap<WebSocket, NetSocket>()
+/** Longer texts are given to the socket's stream, which tells when they have gone. */
+const MOST_STRAIGHT = 16 * 2 ** 10
 
-/** Remembers what socket each WebSocket writes to. */
+type SendOptions = Parameters<WebSocket['send']>[1]
+
+/** What Engine.IO says is mostly short, and goes straight to the socket while nothing is unsent. */
+class StraightWebSocket extends ClosingWebSocket {
+  raw: NetSocket | undefined
+
+  override send(data: unknown, ...rest: unknown[]): void {
+    const { raw } = this
+    const isShort = typeof data === 'string' && data.length <= MOST_STRAIGHT
+    if (!isShort || !raw || this.readyState !== this.OPEN || unsentOf(raw) > 0) {
+      super.send(data as string, ...(rest as [SendOptions]))
+      return
+    }
+    writeTo(raw, textFrame(data))
+    const sent = rest.at(-1)
+    if (typeof sent === 'function') process.nextTick(sent)
+  }
+}
+
+/** Has each WebSocket know what socket it writes to. */
 export class RawWebSocketServer extends WebSocketServer {
+  constructor(options: ServerOptions) {
+    super({ ...options, WebSocket: StraightWebSocket })
+  }
+
   override handleUpgrade(
     request: IncomingMessage,
     socket: Duplex,
@@ -26,7 +53,7 @@ export class RawWebSocketServer extends WebSocketServer {
     accepted: (webSocket: WebSocket, request: IncomingMessage) => void,
   ): void {
     super.handleUpgrade(request, socket, head, (webSocket) => {
-      sockets.set(webSocket, socket as NetSocket)
+      ;(webSocket as StraightWebSocket).raw = socket as NetSocket
       accepted(webSocket, request)
     })
   }
@@ -34,15 +61,15 @@ export class RawWebSocketServer extends WebSocketServer {
 
 /** A WebSocket, and the socket that it writes whole frames to. */
 export interface Direct {
-  readonly webSocket: WebSocket
+  readonly webSocket: ClosingWebSocket
   readonly socket: NetSocket
 }
 
 /** Undefined for transports that are no WebSocket. */
 export function directOf(transport: Transport): Direct | undefined {
   const { socket: webSocket } = transport as unknown as { readonly socket?: WebSocket }
-  const socket = webSocket && sockets.get(webSocket)
-  return socket ? { webSocket, socket } : undefined
+  if (!(webSocket instanceof StraightWebSocket) || !webSocket.raw) return undefined
+  return { webSocket, socket: webSocket.raw }
 }
 
 /** Packets that wait until the transport takes them. */

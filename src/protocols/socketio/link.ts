@@ -1,13 +1,11 @@
 import type { Socket } from 'node:net'
-import type { WebSocket } from 'ws'
+import type { FrameWriter } from '../../http/closing.ts'
 import type { EndReason, Sink } from '../../hub/contract.ts'
-import { unsentOf, writeTo } from '../../net/straight.ts'
+import { type Handle, unsentOf, writeOn, writeTo } from '../../net/straight.ts'
 import { textsOf } from '../../net/text-frame.ts'
 import { directOf, type EngineSocket, waitingPackets } from './engine.ts'
 
 const NOTHING = Buffer.alloc(0)
-/** WebSocket.OPEN */
-const OPEN = 1
 /** Nothing is compressed, so that one frame serves everybody. */
 const OPTIONS = { compress: false }
 
@@ -16,12 +14,14 @@ const OPTIONS = { compress: false }
  * otherwise their packets take their turn in Engine.IO's queue: before the answer to CONNECT, while
  * polling, and while a transport is being exchanged.
  */
-export class Link implements Sink {
+export class Link implements Sink, FrameWriter {
   readonly #conn: EngineSocket
   readonly #failed: (reason: EndReason) => void
-  /** Both are there while frames may be written to the socket itself. */
-  #webSocket: WebSocket | undefined
+  /** There while frames may be written to the socket itself. */
   #socket: Socket | undefined
+  /** While nothing that was written is unsent, and nothing was written but here. */
+  #handle: Handle | undefined
+  #isClosing = false
   /** Bytes in Engine.IO's queue, or given to its transport and not taken yet. */
   #queued = 0
   #waiting: (() => void)[] = []
@@ -42,8 +42,20 @@ export class Link implements Sink {
 
   #takeSocket(): void {
     const direct = directOf(this.#conn.transport)
-    this.#webSocket = direct?.webSocket
-    this.#socket = direct?.socket
+    if (!direct) return
+    direct.webSocket.writer = this
+    this.#socket = direct.socket
+    this.#isClosing = direct.webSocket.readyState !== direct.webSocket.OPEN
+  }
+
+  closing(): void {
+    this.#isClosing = true
+    this.#handle = undefined
+  }
+
+  /** Something is about to be written by way of Engine.IO: what is written here next comes behind it. */
+  stepAside(): void {
+    this.#handle = undefined
   }
 
   get isOpen(): boolean {
@@ -51,24 +63,28 @@ export class Link implements Sink {
   }
 
   get unsent(): number {
+    if (this.#handle) return 0
     const socket = this.#socket
     return socket === undefined ? this.#queued : unsentOf(socket) + this.#queued
   }
 
   write(frames: Buffer): void {
-    const webSocket = this.#webSocket
+    const handle = this.#handle
     const socket = this.#socket
-    if (!webSocket || !socket || this.#queued > 0) {
+    if (handle && socket) {
+      if (!writeOn(socket, handle, frames)) this.#handle = undefined
+    } else if (!socket || this.#queued > 0) {
       for (const text of textsOf(frames)) this.send(text)
-    } else if (webSocket.readyState === OPEN) {
+    } else if (!this.#isClosing) {
       // Behind a close frame nothing more may come (RFC 6455, section 5.5.1).
-      writeTo(socket, frames)
+      this.#handle = writeTo(socket, frames)
     }
   }
 
   /** Sends a packet in its turn. @param text with the digit in front that makes it a `message` */
   send(text: string): void {
     if (!this.isOpen) return
+    this.stepAside()
     this.#queued += text.length
     this.#conn.write(text.slice(1), OPTIONS, () => {
       this.#queued -= text.length
@@ -77,6 +93,7 @@ export class Link implements Sink {
   }
 
   whenSent(then: () => void): void {
+    this.stepAside()
     if (this.#queued > 0) this.#waiting.push(then)
     else if (!this.#socket) queueMicrotask(then)
     else if (!this.#socket.writableEnded) {

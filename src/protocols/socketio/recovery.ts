@@ -1,8 +1,8 @@
-import { randomBytes } from 'node:crypto'
 import type { Since } from '../../hub/contract.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Cursor } from '../../model/cursor.ts'
 import type { Selectors } from '../../model/selector.ts'
+import { randomName } from '../../net/random-name.ts'
 
 /**
  * The last history that was read to a connection beside what it followed: of these channels, from
@@ -62,7 +62,7 @@ export class Recovery {
 
   /** A name for a new connection. */
   static newPid(): string {
-    return randomBytes(15).toString('base64url')
+    return randomName(15)
   }
 
   /** What is known by this name; it stays so. */

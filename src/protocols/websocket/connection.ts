@@ -1,4 +1,4 @@
-import type { WebSocket } from 'ws'
+import type { ClosingWebSocket, FrameWriter } from '../../http/closing.ts'
 import type { StreamConnection } from '../../http/stream.ts'
 import type { EndReason, Since, Sink } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
@@ -35,19 +35,20 @@ const INTERNAL_ERROR = 1011
  * One WebSocket: its channels are one subscription with one cursor. Frames are written to the socket
  * directly, whole, so that one Buffer serves everybody.
  */
-export class WebSocketConnection implements Sink {
-  readonly #socket: WebSocket
+export class WebSocketConnection implements Sink, FrameWriter {
+  readonly #socket: ClosingWebSocket
   readonly #stream: StreamConnection
   readonly #context: ConnectionContext
   readonly #mayPublish: () => void
   #subscriptions: Subscriptions | undefined
+  #isOpen = true
   /** Bytes of answers that the kernel has not taken yet, and whether the socket is to tell. */
   #unreadAnswers = 0
   #awaitsSocket = false
 
   /** @param mayPublish throws when this client may not */
   constructor(
-    socket: WebSocket,
+    socket: ClosingWebSocket,
     stream: StreamConnection,
     context: ConnectionContext,
     mayPublish: () => void,
@@ -56,8 +57,9 @@ export class WebSocketConnection implements Sink {
     this.#stream = stream
     this.#context = context
     this.#mayPublish = mayPublish
+    socket.writer = this
     socket.on('message', (data, isBinary) => {
-      if (!this.#isOpen) return
+      if (socket.readyState !== socket.OPEN) return
       if (isBinary) this.#close(UNSUPPORTED, 'frames are JSON text')
       // ws gives one Buffer unless it is told otherwise.
       else this.#received((data as Buffer).toString('utf8'))
@@ -96,8 +98,8 @@ export class WebSocketConnection implements Sink {
     this.#close(INTERNAL_ERROR, 'the channels cannot be read at this moment')
   }
 
-  get #isOpen(): boolean {
-    return this.#socket.readyState === this.#socket.OPEN
+  closing(): void {
+    this.#isOpen = false
   }
 
   #close(code: number, reason: string): void {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { expect, it, vi } from 'vitest'
-import type { WebSocket } from 'ws'
+import type { ClosingWebSocket } from '../../../src/http/closing.ts'
 import type { StreamConnection } from '../../../src/http/stream.ts'
 import type { Hub } from '../../../src/hub/hub.ts'
 import { Traffic } from '../../../src/hub/traffic.ts'
@@ -30,7 +30,7 @@ function stalled(maxUnsentBytes: number) {
     traffic: new Traffic(),
   }
   const connection = new WebSocketConnection(
-    socket as unknown as WebSocket,
+    socket as unknown as ClosingWebSocket,
     stream as unknown as StreamConnection,
     context,
     () => {},
