@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { StreamConnection } from '../../http/stream.ts'
 import type { ChannelName } from '../../model/channel.ts'
+import { asFanfareError } from '../../model/errors.ts'
 import type { MessageId } from '../../model/id.ts'
 import { attempt } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
@@ -50,14 +51,26 @@ export class SparkleshareConnection {
   }
 
   #register({ channel, repo, dialect }: Packet): void {
-    const { hub, encoders, limits } = this.#server
-    if (this.#registrations.has(channel) || this.#registrations.size >= limits.maxSubscriptions) {
-      return
+    const { access, hub, encoders, limits, traffic, onError } = this.#server
+    const selectors = Selectors.channel(channel)
+    const register = (): void => {
+      const known = this.#registrations
+      if (this.#socket.destroyed || known.has(channel) || known.size >= limits.maxSubscriptions)
+        return
+      const sink = new Registration(this.#writer, () => void this.#socket.destroy())
+      known.set(channel, sink)
+      const encoder = encoders[dialect][repo.startsWith('/') ? '/' : '']
+      sink.attach(hub.follow({ selectors, encoder, sink }))
     }
-    const sink = new Registration(this.#writer, () => void this.#socket.destroy())
-    this.#registrations.set(channel, sink)
-    const encoder = encoders[dialect][repo.startsWith('/') ? '/' : '']
-    sink.attach(hub.follow({ selectors: Selectors.channel(channel), encoder, sink }))
+    // There is no answer to this either.
+    attempt(
+      () => access.mustFollow(access.identifyPeer(this.#peer), selectors, false),
+      register,
+      (error) => {
+        traffic.refused++
+        if (asFanfareError(error) !== error) onError(error)
+      },
+    )
   }
 
   #unregister(channel: ChannelName): void {
