@@ -6,8 +6,8 @@ import { type Caller, shownCaller } from './caller.ts'
 import { credentialOf } from './credential.ts'
 import { Expiries } from './expiries.ts'
 import { Grants, scopesFrom } from './grants.ts'
-import type { Hook, Verdict } from './hook.ts'
-import { type AccessSettings, Identities } from './identity.ts'
+import type { Hook, HookEvent, Verdict } from './hook.ts'
+import { type AccessSettings, callerOfKey, Identities } from './identity.ts'
 import { type Credentials, isForeign, Trust } from './trust.ts'
 
 /** A request over HTTP, as far as it says who asks. */
@@ -129,6 +129,22 @@ export class Access {
    */
   identifySecret(secret: string): MaybePromise<Caller> {
     return this.#identities.of(secret)
+  }
+
+  /**
+   * Who has a key of this name, for people who ask what that may do.
+   * @returns undefined when there is none that holds
+   */
+  identifyKeyNamed(name: string): Caller | undefined {
+    const record = this.#identities.ring.keys.records.find(
+      (one) => one.name === name && one.revoked === undefined,
+    )
+    return record && callerOfKey(record)
+  }
+
+  /** Whether the operator's own program is asked, too. */
+  isAsked(event: HookEvent): boolean {
+    return this.#identities.hook?.asksOn(event) ?? false
   }
 
   /** Who stands at the other end of a socket that carries nothing else to tell it by. */

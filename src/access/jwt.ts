@@ -196,10 +196,14 @@ function readKey(pem: string): KeyObject {
   try {
     key = createPublicKey(pem)
   } catch {
-    throw new Error('access.jwt.publicKey, or users.jwt.publicKey, is not a public key in PEM (-----BEGIN PUBLIC KEY-----).')
+    throw new Error(
+      'access.jwt.publicKey, or users.jwt.publicKey, is not a public key in PEM (-----BEGIN PUBLIC KEY-----).',
+    )
   }
   if (algorithmsOf(key).length === 0) {
-    throw new Error('access.jwt.publicKey, or users.jwt.publicKey, is a key that no algorithm for tokens here can use.')
+    throw new Error(
+      'access.jwt.publicKey, or users.jwt.publicKey, is a key that no algorithm for tokens here can use.',
+    )
   }
   return key
 }

@@ -28,6 +28,11 @@ export class ChannelRules {
     return this.#rules.map(({ text }) => text)
   }
 
+  /** One of the rules by itself. */
+  only(text: string): ChannelRules {
+    return new ChannelRules([text], this.#except)
+  }
+
   /** @param user whose id `{user}` is; without one, a rule with it names nothing */
   allow(channel: ChannelName, user?: string): boolean {
     return this.ruleFor(channel, user) !== undefined
