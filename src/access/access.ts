@@ -147,6 +147,16 @@ export class Access {
     return this.#identities.hook?.asksOn(event) ?? false
   }
 
+  /** A trusted peer whose address is not known any more: it was asked for as it connected. */
+  trustedPeer(): Caller {
+    return this.#trusted('of a door that asks as it connects')
+  }
+
+  /** Whether whoever comes may follow whatever there is. */
+  get isOpenToAll(): boolean {
+    return this.mayFollowAll(this.#unknown('', ''))
+  }
+
   /** Who stands at the other end of a socket that carries nothing else to tell it by. */
   identifyPeer(peer: string): Caller {
     return this.#trust.trusts(peer) ? this.#trusted(peer) : this.#unknown(peer, peer)

@@ -64,7 +64,7 @@ export class Logins {
 
   async #bySecret({ kind, secret }: Credential & { kind: 'key' | 'token' }): Promise<Caller> {
     if (kind === 'token' && !this.#access.takesTokens && !secret.startsWith(KEY_PREFIX)) {
-      throw new FanfareError('not_authorized', 'This server takes no tokens; see access.jwt.')
+      throw new FanfareError('not_authorized', 'This server takes no tokens; see users.jwt.')
     }
     return this.#access.identifySecret(Buffer.from(secret, 'utf8').toString('latin1'))
   }

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net'
 import { StreamConnection } from '../../http/stream.ts'
 import type { ChannelName } from '../../model/channel.ts'
-import { asFanfareError } from '../../model/errors.ts'
+import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import type { MessageId } from '../../model/id.ts'
-import { attempt } from '../../model/maybe.ts'
+import { attempt, chain } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
 import { PacedSink, PacedWriter } from '../../net/paced.ts'
 import { draftOf, type Packet, readPacket } from './packet.ts'
@@ -80,19 +80,24 @@ export class SparkleshareConnection {
 
   /** There is no answer to this: what goes wrong is for the server's log. */
   #publish(packet: Packet): void {
-    const { hub, traffic, onError } = this.#server
+    const { access, hub, traffic, onError } = this.#server
     if (!this.#server.trusts(this.#peer, traffic)) return
     // A store that has to wait may announce a message before it answers which one that is.
     this.#writer.hold()
     attempt(
-      () => hub.publish(draftOf(packet), traffic),
+      () => {
+        const draft = draftOf(packet)
+        const allowed = access.mustPublish(access.identifyPeer(this.#peer), draft.channel)
+        return chain(allowed, () => hub.publish(draft, traffic))
+      },
       ({ id }) => {
         this.#registrations.get(packet.channel)?.isOwn(id)
         this.#writer.release()
       },
       (error) => {
         this.#writer.release()
-        onError(error)
+        if (error instanceof FanfareError && error.status === 403) traffic.refused++
+        else onError(error)
       },
     )
   }
