@@ -106,6 +106,16 @@ export async function call(
   return mustBeOk(await askWithKey(path, { method: 'POST', headers, body }))
 }
 
+/** Opens what a path says in a window of its own: a link would be asked for without the key. */
+export async function open(path: string): Promise<void> {
+  const text = await mustBeOk(await askWithKey(path))
+  const type = path.endsWith('.json') ? 'application/json' : 'text/plain; charset=utf-8'
+  const url = URL.createObjectURL(new Blob([text], { type }))
+  window.open(url, '_blank')
+  // The window has read it by then.
+  setTimeout(() => URL.revokeObjectURL(url), 60_000)
+}
+
 /** Words for whatever was thrown. */
 export function wordsOf(error: unknown): string {
   if (error instanceof CallError) return error.message

@@ -1,5 +1,26 @@
 /** Every method of every service, as a form. */
+import type { ComponentChildren } from 'preact'
+import { open } from './api.ts'
 import { MethodForm, services } from './form.tsx'
+
+/** A link to what the server asks a key for, as for everything. */
+function Document({
+  path,
+  children,
+}: {
+  readonly path: string
+  readonly children: ComponentChildren
+}) {
+  const show = (event: Event): void => {
+    event.preventDefault()
+    void open(path)
+  }
+  return (
+    <a href={path} onClick={show}>
+      {children}
+    </a>
+  )
+}
 
 export function Services() {
   return (
@@ -7,8 +28,8 @@ export function Services() {
       <div class="bar">
         <h1>Services</h1>
         <p class="note">
-          What programs call over HTTP, to try by hand. <a href="/openapi.json">OpenAPI</a> ·{' '}
-          <a href="/api">/api</a>
+          What programs call over HTTP, to try by hand.{' '}
+          <Document path="/openapi.json">OpenAPI</Document> · <Document path="/api">/api</Document>
         </p>
         <nav class="toc" aria-label="Services">
           {Object.keys(services).map((name) => (

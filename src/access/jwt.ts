@@ -1,8 +1,12 @@
 import { createHmac, createPublicKey, type KeyObject, timingSafeEqual } from 'node:crypto'
 import { compactVerify, decodeProtectedHeader } from 'jose'
 import { FanfareError } from '../model/errors.ts'
+import { quoteGlob } from '../model/glob.ts'
+import { algorithmsOf } from './algorithms.ts'
+import { type Scopes, scopesFrom } from './grants.ts'
+import { KeySource } from './jwks.ts'
 
-/** How tokens are verified; see `users.jwt` in the configuration. */
+/** How tokens are verified; see `access.jwt` and `users.jwt` in the configuration. */
 export interface JwtOptions {
   /** For HS256, HS384 and HS512. */
   readonly secret?: string | undefined
@@ -12,6 +16,20 @@ export interface JwtOptions {
   readonly audience?: string | undefined
   /** The claim that is the id of the user. */
   readonly claim: string
+  /** A file or URL of a JSON Web Key Set, for every other algorithm. */
+  readonly jwks?: string | undefined
+  /** In ms. */
+  readonly maxAge?: number
+  readonly refetch?: number
+  readonly timeout?: number
+  /** The claim that says what its bearer may do; `mercure` is read, too. */
+  readonly scopes?: string
+}
+
+/** Whether there is anything to verify tokens by. */
+export function hasKeys(options: JwtOptions | undefined): boolean {
+  const { secret, publicKey, jwks } = options ?? {}
+  return secret !== undefined || publicKey !== undefined || jwks !== undefined
 }
 
 /** What a valid token says. */
@@ -19,6 +37,8 @@ export interface TokenUser {
   readonly user: string
   /** When the token is none any more, in ms since 1970; undefined: never. */
   readonly expires: number | undefined
+  /** What it may do; undefined: it does not say, and what users may do holds. */
+  readonly scopes?: Scopes | undefined
 }
 
 /** A token longer than this is none: nobody verifies megabytes. */
@@ -42,22 +62,29 @@ export class JwtVerifier {
   readonly #options: JwtOptions
   readonly #publicKey: KeyObject | undefined
   readonly #algorithms: readonly string[]
+  readonly #source: KeySource | undefined
 
-  private constructor(options: JwtOptions) {
-    const { publicKey } = options
+  private constructor(options: JwtOptions, onError: (error: unknown) => void) {
+    const { publicKey, jwks, maxAge = 600_000, refetch = 30_000, timeout = 5_000 } = options
     this.#options = options
     this.#publicKey = publicKey === undefined ? undefined : readKey(publicKey)
     this.#algorithms = this.#publicKey ? algorithmsOf(this.#publicKey) : []
+    this.#source =
+      jwks === undefined
+        ? undefined
+        : new KeySource({ source: jwks, maxAge, refetch, timeout }, onError)
   }
 
   /**
    * Undefined when there is neither a secret nor a key: then there are no tokens.
+   * @param onError hears of keys that cannot be fetched
    * @throws Error when the public key cannot be read
    */
-  static from(options: JwtOptions | undefined): JwtVerifier | undefined {
-    const { secret, publicKey } = options ?? {}
-    if (!options || (secret === undefined && publicKey === undefined)) return undefined
-    return new JwtVerifier(options)
+  static from(
+    options: JwtOptions | undefined,
+    onError: (error: unknown) => void = () => {},
+  ): JwtVerifier | undefined {
+    return options && hasKeys(options) ? new JwtVerifier(options, onError) : undefined
   }
 
   /**
@@ -66,9 +93,10 @@ export class JwtVerifier {
    */
   async verify(token: string, now = Date.now()): Promise<TokenUser> {
     if (token.length > LONGEST_TOKEN) throw refused('is too long')
-    const { alg } = headerOf(token)
+    const { alg, kid } = headerOf(token)
     const hash = HMACS.get(alg)
-    const payload = hash === undefined ? await this.#byKey(token, alg) : this.#bySecret(token, hash)
+    const payload =
+      hash === undefined ? await this.#byKey(token, alg, kid) : this.#bySecret(token, hash)
     return this.#read(payload, now)
   }
 
@@ -84,12 +112,19 @@ export class JwtVerifier {
     return Buffer.from(payload, 'base64url').toString('utf8')
   }
 
-  async #byKey(token: string, alg: string): Promise<string> {
-    if (!this.#publicKey || !this.#algorithms.includes(alg)) {
-      throw refused('is signed with an algorithm that is not taken here')
+  async #byKey(token: string, alg: string, kid: string | undefined): Promise<string> {
+    const own = this.#algorithms.includes(alg) ? this.#publicKey : undefined
+    const fetches = this.#source && KNOWN.has(alg)
+    const key = own ?? (fetches ? await this.#source?.find(alg, kid) : undefined)
+    if (!key) {
+      throw refused(
+        fetches
+          ? 'names no key that is known here'
+          : 'is signed with an algorithm that is not taken here',
+      )
     }
     try {
-      const { payload } = await compactVerify(token, this.#publicKey, { algorithms: [alg] })
+      const { payload } = await compactVerify(token, key, { algorithms: [alg] })
       return Buffer.from(payload).toString('utf8')
     } catch {
       throw refused('is not signed with the key of this server')
@@ -108,46 +143,73 @@ export class JwtVerifier {
     if (audience !== undefined && ![claims['aud']].flat().includes(audience)) {
       throw refused('is for another audience')
     }
+    const scopes = this.#scopesIn(claims)
     const user = Object.hasOwn(claims, claim) ? claims[claim] : undefined
     if (typeof user === 'number' && Number.isSafeInteger(user)) {
-      return { user: String(user), expires: inMs(expires) }
+      return { user: String(user), expires: inMs(expires), scopes }
     }
     if (typeof user !== 'string' || user.length === 0 || user.length > LONGEST_USER) {
       throw refused(`names no user in its claim ${JSON.stringify(claim)}`)
     }
-    return { user, expires: inMs(expires) }
+    return { user, expires: inMs(expires), scopes }
+  }
+
+  #scopesIn(claims: Record<string, unknown>): Scopes | undefined {
+    const { scopes: name } = this.#options
+    if (name === undefined) return undefined
+    if (Object.hasOwn(claims, name)) {
+      const scopes = scopesFrom(claims[name])
+      if (!scopes) throw refused(`has no scopes in its claim ${JSON.stringify(name)}`)
+      return scopes
+    }
+    if (!Object.hasOwn(claims, 'mercure')) return undefined
+    const scopes = scopesFrom(fromMercure(claims['mercure']))
+    if (!scopes) throw refused('has no scopes in its claim "mercure"')
+    return scopes
   }
 }
+
+/**
+ * Mercure's claim (its section 6): topics, of which `*` is everything. A topic is one channel there, whatever it would
+ * mean as a rule here; its URI templates are not read, and match nothing but themselves.
+ */
+function fromMercure(claim: unknown): unknown {
+  if (typeof claim !== 'object' || claim === null) return undefined
+  const { publish, subscribe } = claim as Record<string, unknown>
+  const ours = (list: unknown): unknown =>
+    Array.isArray(list) ? list.map((topic: unknown) => fromTopic(topic)) : list
+  return { publish: ours(publish), subscribe: ours(subscribe) }
+}
+
+function fromTopic(topic: unknown): unknown {
+  if (typeof topic !== 'string') return topic
+  if (topic === '*') return '/'
+  return quoteGlob(topic).replace(/\/$/, '[/]').replaceAll('{user}', '[{]user}')
+}
+
+const KNOWN = new Set(
+  'RS256 RS384 RS512 PS256 PS384 PS512 ES256 ES384 ES512 EdDSA Ed25519'.split(' '),
+)
 
 function readKey(pem: string): KeyObject {
+  let key: KeyObject
   try {
-    return createPublicKey(pem)
+    key = createPublicKey(pem)
   } catch {
-    throw new Error('users.jwt.publicKey is not a public key in PEM (-----BEGIN PUBLIC KEY-----).')
+    throw new Error(
+      'access.jwt.publicKey, or users.jwt.publicKey, is not a public key in PEM (-----BEGIN PUBLIC KEY-----).',
+    )
   }
+  if (algorithmsOf(key).length === 0) {
+    throw new Error(
+      'access.jwt.publicKey, or users.jwt.publicKey, is a key that no algorithm for tokens here can use.',
+    )
+  }
+  return key
 }
 
-/** What a key of its type can verify. */
-function algorithmsOf({
-  asymmetricKeyType: type,
-  asymmetricKeyDetails: details,
-}: KeyObject): string[] {
-  if (type === 'rsa') return ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512']
-  if (type === 'ed25519') return ['EdDSA', 'Ed25519']
-  const curves = new Map([
-    ['prime256v1', 'ES256'],
-    ['secp384r1', 'ES384'],
-    ['secp521r1', 'ES512'],
-  ])
-  const alg = type === 'ec' ? curves.get(details?.namedCurve ?? '') : undefined
-  if (alg === undefined) {
-    throw new Error('users.jwt.publicKey is a key that no algorithm for tokens here can use.')
-  }
-  return [alg]
-}
-
-function headerOf(token: string): { alg: string } {
-  let header: { alg?: unknown; crit?: unknown }
+function headerOf(token: string): { alg: string; kid: string | undefined } {
+  let header: { alg?: unknown; crit?: unknown; kid?: unknown }
   try {
     header = decodeProtectedHeader(token)
   } catch {
@@ -158,7 +220,7 @@ function headerOf(token: string): { alg: string } {
   if (typeof header.alg !== 'string' || token.split('.').length !== 3) {
     throw refused('is no JSON Web Token')
   }
-  return { alg: header.alg }
+  return { alg: header.alg, kid: typeof header.kid === 'string' ? header.kid : undefined }
 }
 
 function objectOf(payload: string): Record<string, unknown> {

@@ -50,20 +50,26 @@ export class Trust {
   mustPublish(request: Credentials, origins: readonly string[] = []): void {
     if (isForeign(request, origins)) throw new FanfareError('foreign_origin')
     const client = this.clientOf(request)
+    if (client === undefined || !this.#peers.has(client)) throw this.refusal(request.peer, client)
+  }
+
+  /**
+   * Why somebody may not publish.
+   * @param client whom the peer speaks for; undefined when that cannot be known
+   */
+  refusal(peer: string, client: string | undefined): FanfareError {
     if (client === undefined) {
-      throw new FanfareError(
+      return new FanfareError(
         'not_trusted',
-        this.#proxies.has(request.peer)
-          ? `Forwarded by ${request.peer}, which does not say for whom in X-Forwarded-For.`
-          : `Forwarded by ${request.peer}, which trustedProxies does not name.`,
+        this.#proxies.has(peer)
+          ? `Forwarded by ${peer}, which does not say for whom in X-Forwarded-For.`
+          : `Forwarded by ${peer}, which trustedProxies does not name.`,
       )
     }
-    if (!this.#peers.has(client)) {
-      throw new FanfareError(
-        'not_trusted',
-        `Only trusted peers may publish; trustedPeers does not name ${client || 'this address'}.`,
-      )
-    }
+    return new FanfareError(
+      'not_trusted',
+      `Only trusted peers may publish; trustedPeers does not name ${client || 'this address'}.`,
+    )
   }
 
   /** Whether `trustedPeers` names this address. */

@@ -22,6 +22,7 @@ export interface PublishFlags {
   readonly lines?: boolean
   readonly key?: string
   readonly ttl?: string
+  readonly accessKey?: string
   readonly server: string
 }
 
@@ -43,6 +44,7 @@ export interface WatchFlags {
   readonly last?: string
   readonly json?: boolean
   readonly count?: string
+  readonly accessKey?: string
   readonly server: string
 }
 
@@ -51,4 +53,29 @@ export interface GenerateFlags {
   readonly host?: string
   readonly port?: string
   readonly key?: string
+}
+
+export interface KeyFlags {
+  readonly config?: string
+  readonly format?: Format
+  readonly file?: string
+  readonly json?: boolean
+}
+
+export interface KeyCreateFlags extends KeyFlags {
+  readonly publish: readonly string[]
+  readonly subscribe: readonly string[]
+  readonly history?: readonly string[]
+  readonly presence: readonly string[]
+  readonly manage?: boolean
+  readonly user?: string
+  readonly expires?: string
+}
+
+export interface ExplainFlags {
+  readonly config?: string
+  readonly format?: Format
+  readonly as?: string
+  readonly from: string
+  readonly json?: boolean
 }

@@ -1,8 +1,12 @@
 #!/usr/bin/env node
 import { Argument, Command, CommanderError, Option } from 'commander'
+import type { Action } from '../access/grants.ts'
 import type {
+  ExplainFlags,
   Format,
   GenerateFlags,
+  KeyCreateFlags,
+  KeyFlags,
   ListenFlags,
   NotifyFlags,
   PublishFlags,
@@ -72,6 +76,7 @@ program
   .option('-l, --lines', 'each line of standard input is a message of its own')
   .option('-k, --key <key>', 'idempotency key: a retry with the same key is stored once')
   .option('--ttl <seconds>', 'after this long nobody is to get it any more')
+  .option('--access-key <key>', 'a key or token to show; else what FANFARE_KEY holds')
   .option('-s, --server <url>', 'the server', process.env['FANFARE_URL'] ?? DEFAULT_SERVER)
   .action(async (target: string, message: string | undefined, options: PublishFlags) => {
     const { publish } = await import('./publish.ts')
@@ -89,6 +94,7 @@ program
   .option('--last <n>', 'start with the newest n messages')
   .option('--json', 'each message as a line of JSON')
   .option('-n, --count <n>', 'stop after n messages')
+  .option('--access-key <key>', 'a key or token to show; else what FANFARE_KEY holds')
   .option('-s, --server <url>', 'the server', process.env['FANFARE_URL'] ?? DEFAULT_SERVER)
   .action(async (target: string, options: WatchFlags) => {
     const { watch } = await import('./watch.ts')
@@ -206,6 +212,77 @@ config
   .action(async () => {
     const { printSchema } = await import('./config.ts')
     process.exitCode = printSchema()
+  })
+
+const key = program
+  .command('key')
+  .description('make and revoke keys; docs/security.md says what they are')
+function keyCommand(name: string, description: string): Command {
+  return key
+    .command(name)
+    .description(description)
+    .option('-c, --config <file>', 'the configuration, which says where keys are kept')
+    .addOption(formatOption())
+    .option('--file <file>', 'the file of keys, in place of what the configuration says')
+    .option('--json', 'one line of JSON')
+}
+const several = (value: string, former: string[] = []): string[] => [...former, value]
+keyCommand('create', 'make a key, and show it: this once, as only its digest is kept')
+  .argument('<name>', 'for people: who has it')
+  .option('--publish <rule>', 'a channel, subtree (news/) or glob; may be given again', several, [])
+  .option('--subscribe <rule>', 'likewise', several, [])
+  .option('--history <rule>', 'of that, where history may be read; all of it unless given', several)
+  .option('--presence <rule>', 'where it may be asked who is there', several, [])
+  .option('--manage', 'may use the management port')
+  .option('--user <id>', 'what {user} stands for in its rules')
+  .option('--expires <when>', 'such as 12h or 90d, or a date; never unless given')
+  .addHelpText(
+    'after',
+    `
+Examples:
+  fanfare key create ci --publish builds/ --expires 90d
+  fanfare key create board --subscribe / --json
+A running server takes it within a second or so, and lets go of revoked ones as fast.`,
+  )
+  .action(async (name: string, options: KeyCreateFlags) => {
+    const { createKey } = await import('./key.ts')
+    process.exitCode = createKey(name, options)
+  })
+keyCommand('list', 'all keys: names, ids, what they may do, until when').action(
+  async (options: KeyFlags) => {
+    const { listKeys } = await import('./key.ts')
+    process.exitCode = listKeys(options)
+  },
+)
+keyCommand('show', 'one key, and what it may do; not the key itself')
+  .argument('<name|id>')
+  .action(async (which: string, options: KeyFlags) => {
+    const { showKey } = await import('./key.ts')
+    process.exitCode = showKey(which, options)
+  })
+keyCommand('revoke', 'make a key worthless, also on connections that are open')
+  .argument('<name|id>')
+  .action(async (which: string, options: KeyFlags) => {
+    const { revokeKey } = await import('./key.ts')
+    process.exitCode = revokeKey(which, options)
+  })
+
+const access = program.command('access').description('who may do what')
+access
+  .command('explain')
+  .description('say whether somebody may do something, and by which rule')
+  .addArgument(
+    new Argument('<action>').choices(['publish', 'subscribe', 'history', 'presence', 'manage']),
+  )
+  .argument('[channel]', 'a channel, or a subtree such as news/', '/')
+  .option('-c, --config <file>', 'the configuration; without it, the defaults')
+  .addOption(formatOption())
+  .option('--as <who>', 'a key or a token, key:NAME, user:ID, anonymous; else whoever asks --from')
+  .option('--from <address>', 'whence somebody asks who shows nothing', '127.0.0.1')
+  .option('--json', 'one line of JSON')
+  .action(async (action: Action, channel: string, options: ExplainFlags) => {
+    const { explainAccess } = await import('./access.ts')
+    process.exitCode = await explainAccess(action, channel, options)
   })
 
 const log = program.command('log').description('look into the log of a file store; docs/stores.md')

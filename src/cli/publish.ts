@@ -14,7 +14,7 @@ import { AnsweredError, reasonOf, RefusedError } from '../client/source.ts'
 import type { PublishFlags } from './flags.ts'
 import { LineBatches } from './line-batches.ts'
 import { printable } from './printable.ts'
-import { targetUrl, UsageError } from './target.ts'
+import { targetUrl, UsageError, withKey } from './target.ts'
 
 /** Attempts at the same messages while no answer comes. */
 const ATTEMPTS = 4
@@ -29,7 +29,7 @@ export async function publish(
   flags: PublishFlags,
 ): Promise<number> {
   try {
-    const url = targetUrl(target, flags.server, 'publisher')
+    const url = withKey(targetUrl(target, flags.server, 'publisher'), flags.accessKey)
     const protocol = await protocolOf(url)
     for (const option of ['type', 'key', 'ttl'] as const) {
       if (flags[option] === undefined || protocol.carries.includes(option)) continue

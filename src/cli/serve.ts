@@ -1,3 +1,5 @@
+import { accessKey } from '../access/config.ts'
+import { doorOf } from '../config/types.ts'
 import { resolve as absolute } from 'node:path'
 import pc from 'picocolors'
 import { isLoopback } from '../access/peers.ts'
@@ -121,6 +123,12 @@ function namesIn(text: string | undefined): string[] | undefined {
   return text?.split(/[\s,]+/).filter((name) => name !== '')
 }
 
+function listening(rules: readonly string[]): string {
+  if (rules.length === 0) return 'nobody there may listen without a key.'
+  const what = rules.includes('/') ? '' : ` to ${rules.join(' ')}`
+  return `anyone there may listen${what}.`
+}
+
 /** What listens where, and a line to try each. */
 function announce({ server, node }: Started): void {
   const { config } = server
@@ -139,12 +147,15 @@ function announce({ server, node }: Started): void {
   })
   console.log(`\n  stores     ${stores.join(', ')}`)
   if (node) console.log(aboutNode(node, workersOf(config)))
-  console.log(`  publishing from ${config.trustedPeers.join(', ')} only`)
+  const { anonymous, keys } = doorOf(config, 'access', accessKey)
+  const only =
+    anonymous.publish.length === 0 ? ' only' : `, and by anybody to ${anonymous.publish.join(' ')}`
+  console.log(`  publishing from ${config.trustedPeers.join(', ')}${only}, or with a key (${keys})`)
   const addresses = [server.address.address, ...server.places.map(({ address }) => address)]
   const open = addresses.filter((address) => address !== undefined && !isLoopback(address))
   if (open.length > 0) {
     console.error(
-      `\n${pc.yellow('warning')}: ${[...new Set(open)].join(', ')} can be reached from other machines: anyone there may listen. Only trustedPeers may publish.`,
+      `\n${pc.yellow('warning')}: ${[...new Set(open)].join(', ')} can be reached from other machines: ${listening(anonymous.subscribe)} Publishing is for trustedPeers and keys.`,
     )
   }
   console.log(`\nStop with Ctrl-C.`)

@@ -32,6 +32,25 @@ export function targetUrl(target: string, server: string, location: string): URL
   return url
 }
 
+/** Protocols whose URLs have a password, which is where a key goes. */
+const WITH_KEYS = new Set(['http:', 'https:', 'ws:', 'wss:', 'redis:', 'rediss:', 'feed:'])
+
+/**
+ * A URL with the key that is to be shown: as its password, unless it has one.
+ * @param given on the command line; else it is looked for in the environment, as FANFARE_KEY
+ * @throws UsageError where one was given, and cannot be shown
+ */
+export function withKey(url: URL, given: string | undefined): URL {
+  const key = given ?? process.env['FANFARE_KEY']
+  if (key === undefined || key === '') return url
+  if (!WITH_KEYS.has(url.protocol)) {
+    if (given === undefined) return url
+    throw new UsageError(`${url.protocol} URLs carry no key: the server goes by the address there`)
+  }
+  if (url.password === '') url.password = key
+  return url
+}
+
 /**
  * A name as the rest of a path. The server takes one leading `/` off, and URLs lose `.` and `..`
  * between slashes: names with those are given with an escaped slash before each part.

@@ -3,7 +3,7 @@ import { follow } from '../client/follow.ts'
 import { type Received, RefusedError } from '../client/source.ts'
 import type { WatchFlags } from './flags.ts'
 import { printable } from './printable.ts'
-import { targetUrl, UsageError } from './target.ts'
+import { targetUrl, UsageError, withKey } from './target.ts'
 
 /**
  * Shows messages until Ctrl-C, or until `--count` of them came.
@@ -16,7 +16,7 @@ export async function watch(target: string, flags: WatchFlags): Promise<number> 
   // A reader such as `head` that has had enough.
   process.stdout.on('error', () => stop.abort())
   try {
-    const url = targetUrl(target, flags.server, 'events')
+    const url = withKey(targetUrl(target, flags.server, 'events'), flags.accessKey)
     await show(url, flags, stop)
     return 0
   } catch (error) {

@@ -44,6 +44,7 @@ export const eventsSource: Source = async function* (url, cursor, { since, last,
   const channel = channelIn(url)
   for await (const piece of response as AsyncIterable<string>) {
     for (const event of parser.push(piece)) {
+      if (event.type === 'unauthorized') throw new RefusedError(wordsIn(event.data))
       // A consumer that stops in the middle of a piece has seen this far and no further.
       if (event.id !== '') cursor.id = event.id
       yield followed(event.type, event.data, event.id, channel)
@@ -51,6 +52,12 @@ export const eventsSource: Source = async function* (url, cursor, { since, last,
     if (parser.lastId !== '') cursor.id = parser.lastId
     if (parser.retry !== undefined) cursor.retry = parser.retry
   }
+}
+
+/** Why the server ends a stream for good. */
+function wordsIn(data: string): string {
+  const { message } = (parseJson(data) ?? {}) as { message?: unknown }
+  return typeof message === 'string' ? message : 'what was shown to the server is no longer good'
 }
 
 function followed(type: string, data: string, id: string, channel: string): Followed {

@@ -56,6 +56,8 @@ export function feedTarget(url: URL): { readonly target: URL; readonly channel: 
   target.port = String(port)
   target.pathname = url.pathname === '' ? '/' : url.pathname
   target.search = url.search
+  target.username = url.username
+  target.password = url.password
   return { target, channel: bytesToText(name) }
 }
 

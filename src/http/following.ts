@@ -96,6 +96,11 @@ function readLast(text: string | undefined): number {
   return Number(text)
 }
 
+/** Whether it asks for what was published before, too. */
+export function wantsHistory({ last, since }: Pick<Wanted, 'last' | 'since'>): boolean {
+  return last > 0 || since.kind !== 'now'
+}
+
 /** Where a stream starts: just before the newest messages that it asked for, or at its cursor. */
 export function startOf(hub: Hub, wanted: Wanted): MaybePromise<Since> {
   const { last, since, selectors } = wanted

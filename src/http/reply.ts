@@ -77,6 +77,8 @@ export const NO_REQUEST: HttpRequest = {
   header: () => undefined,
 }
 
+const CHALLENGE = 'WWW-Authenticate: Bearer realm="fanfare"'
+
 /** An error in words for people, or as JSON for programs that ask for it. */
 export function errorReply(
   request: HttpRequest,
@@ -85,11 +87,13 @@ export function errorReply(
   headers: HeaderLines = [],
 ): Buffer {
   const error = asFanfareError(thrown)
+  // RFC 9110 wants one with every 401. Not Basic: a browser would ask its user, and send what it is told ever after.
+  const lines = error.code === 'not_authorized' ? [...headers, CHALLENGE] : headers
   if (wantsJson(request)) {
     const body = JSON.stringify({ error: { code: error.code, message: error.message } })
-    return reply(error.status, ['Content-Type: application/json', ...headers], `${body}\n`, closes)
+    return reply(error.status, ['Content-Type: application/json', ...lines], `${body}\n`, closes)
   }
-  return reply(error.status, [...PLAIN, ...headers], errorText(error), closes)
+  return reply(error.status, [...PLAIN, ...lines], errorText(error), closes)
 }
 
 export function errorText(error: FanfareError): string {

@@ -32,6 +32,14 @@ export function isPrivate(name: ChannelName): boolean {
   return name.charCodeAt(0) > 0xff
 }
 
+/** Behind a channel's name: where it is told who comes and goes. */
+export const PRESENCE_SUFFIX = '/@presence'
+
+/** Whether it is told there who comes and goes: that is no client's to publish. */
+export function isPresenceChannel(name: ChannelName): boolean {
+  return name.endsWith(PRESENCE_SUFFIX)
+}
+
 const ASCII = /^[\x20-\x7e]*$/
 
 /** UTF-8 text → one character per byte. */

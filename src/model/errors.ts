@@ -33,7 +33,11 @@ export const ERRORS = {
     message: 'This is no session, key or token that is valid here.',
     help: 'Log in with what was registered for this user, and has not been removed.',
   },
-  forbidden: { status: 403, message: 'This user may not do that.' },
+  forbidden: {
+    status: 403,
+    message: 'This user may not do that.',
+    help: '`fanfare access explain` says who may do what, and by which rule.',
+  },
   not_trusted: {
     status: 403,
     message: 'Only trusted peers may publish.',
@@ -109,6 +113,11 @@ export const ERRORS = {
     status: 500,
     message: 'The server failed to do this; its log says why.',
     help: 'Look into the log of the server.',
+  },
+  access_unavailable: {
+    status: 503,
+    message: 'Who may do this cannot be found out at this moment.',
+    help: 'Try again in a moment; the log of the server says what it waits for.',
   },
   store_unavailable: {
     status: 503,

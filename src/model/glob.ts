@@ -45,6 +45,51 @@ export class Glob {
     while (tokens[token] === STAR) token++
     return token === tokens.length
   }
+
+  /**
+   * Whether every name that another pattern matches is matched by this one, too. It may say no where that is so
+   * (`?*` and `*?`), and never says yes where it is not: the other pattern is read as if it were a name, whose
+   * stars only a star takes.
+   */
+  covers(other: Glob): boolean {
+    const tokens = this.#tokens
+    const names = other.#tokens
+    let at = 0
+    let token = 0
+    let star = -1
+    let resume = 0
+    while (at < names.length) {
+      const wanted = tokens[token]
+      if (wanted === STAR) {
+        star = token++
+        resume = at
+      } else if (wanted !== undefined && takesAll(wanted, names[at] as Token)) {
+        at++
+        token++
+      } else if (star === -1) return false
+      else {
+        token = star + 1
+        at = ++resume
+      }
+    }
+    while (tokens[token] === STAR) token++
+    return token === tokens.length
+  }
+}
+
+/** A text as a pattern that means just that. */
+export function quoteGlob(text: string): string {
+  return text.replaceAll(/[\\*?[\]]/g, '\\$&')
+}
+
+/** Whether a token takes whatever one byte another token takes. */
+function takesAll(token: Token, other: Token): boolean {
+  if (other === STAR) return false
+  if (token === ANY) return true
+  if (typeof other !== 'number')
+    return other.every((taken, byte) => taken === 0 || takes(token, byte))
+  if (other === ANY) return typeof token !== 'number' && token.every((taken) => taken === 1)
+  return takes(token, other)
 }
 
 function takes(token: Token, byte: number): boolean {

@@ -1,4 +1,4 @@
-import type { Trust } from '../access/trust.ts'
+import type { Access } from '../access/access.ts'
 import type { ConfigFragment } from '../config/schema.ts'
 import type { LocationConfig, ResolvedConfig } from '../config/types.ts'
 import type { Exchange, Upgrade } from '../http/exchange.ts'
@@ -16,7 +16,8 @@ import type { Users } from '../users/users.ts'
 /** What the server lends to its doors. */
 export interface DoorContext {
   readonly config: ResolvedConfig
-  readonly trust: Trust
+  /** Who asks, and what that one may do. */
+  readonly access: Access
   /** Heartbeats and idle times of all connections. */
   readonly wheel: Wheel
   /** Times that are told to clients are read from here, never ahead of what messages are stamped with. */

@@ -5,6 +5,7 @@ import { DOORS } from '../protocols/doors.ts'
 import type { Applied } from '../services/control.ts'
 import { usersKey } from '../users/config.ts'
 import { Users } from '../users/users.ts'
+import { ACCESS_KEYS, accessSettings } from './access-settings.ts'
 import { Carried, type Renewal } from './carried.ts'
 import { differences, isSameLocation, storeChange, withOptions } from './changes.ts'
 import { type Held, Lent } from './lent.ts'
@@ -59,6 +60,7 @@ export class Change {
     const parts = this.#parts
     this.#compare()
     const config = this.#effective()
+    this.#stageAccess(config)
     const stores = this.#stageStores(config)
     const users = this.#stageUsers(config, stores)
     const held: Held = { config, stores, users }
@@ -142,7 +144,7 @@ export class Change {
     const before = this.#before?.config
     if (!before) return { ...wanted, limits }
     const doors: Record<string, unknown> = { ...wanted.doors }
-    const known = new Set(['users', ...DOORS.flatMap(keysOf)])
+    const known = new Set(['users', 'access', ...DOORS.flatMap(keysOf)])
     for (const path of this.#changed) {
       const [key = ''] = path.split('.')
       const fixed = FIXED_LIMITS.some((name) => path === `limits.${name}`)
@@ -156,14 +158,27 @@ export class Change {
     this.#commit.push(() => {
       const { http, shared } = this.#parts
       Object.assign(limits, taken)
-      shared.trust.update(wanted.trustedPeers, wanted.trustedProxies)
       shared.wheel.interval = limits.heartbeat || REVOLUTION
       http.update(limits.maxConnections)
     })
     return { ...wanted, doors, limits }
   }
 
-  // --- stores and users ---
+  // --- access, stores and users ---
+
+  #stageAccess(config: ResolvedConfig): void {
+    const { access } = this.#parts.shared
+    if (!this.#before) {
+      this.#commit.push(() => access.watchKeys())
+      return
+    }
+    if (!this.#differs(...ACCESS_KEYS)) return
+    try {
+      this.#commit.push(access.prepare(accessSettings(config)))
+    } catch (error) {
+      throw StartError.from(error, { part: 'access' })
+    }
+  }
 
   #stageStores(config: ResolvedConfig): Map<string, OpenStore> {
     const { shared, retired } = this.#parts

@@ -1,4 +1,4 @@
-import type { Trust } from '../access/trust.ts'
+import type { Access } from '../access/access.ts'
 import type { ResolvedConfig } from '../config/types.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { RecentErrors } from '../hub/recent-errors.ts'
@@ -19,7 +19,7 @@ export interface Held {
 
 /** What all doors share, whatever the configuration. */
 export interface Shared {
-  readonly trust: Trust
+  readonly access: Access
   readonly wheel: Wheel
   readonly clock: Clock
   readonly traffic: TrafficTable
@@ -57,8 +57,8 @@ export class Lent implements DoorContext {
     return this.#held.users
   }
 
-  get trust(): Trust {
-    return this.#shared.trust
+  get access(): Access {
+    return this.#shared.access
   }
 
   get wheel(): Wheel {

@@ -1,3 +1,4 @@
+import { accessConfig } from '../access/config.ts'
 import { clusterConfig } from '../config/cluster.ts'
 import { composeSchema, type ConfigSchema } from '../config/index.ts'
 import { watchConfig } from '../config/watch.ts'
@@ -8,6 +9,7 @@ import { ROLES } from './roles.ts'
 /** The configuration's schema with the parts of users, the cluster and all doors. */
 export function configSchema(): ConfigSchema {
   return composeSchema([
+    accessConfig,
     usersConfig,
     watchConfig,
     clusterConfig(ROLES),

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
-import { Trust } from '../access/trust.ts'
+import { Access } from '../access/access.ts'
 import type { ResolvedConfig } from '../config/types.ts'
 import { HttpServer } from '../http/server.ts'
 import type { Hub } from '../hub/hub.ts'
@@ -12,6 +12,7 @@ import { Wheel } from '../net/wheel.ts'
 import type { Place } from '../protocols/door.ts'
 import type { Applied, Control } from '../services/control.ts'
 import type { Users } from '../users/users.ts'
+import { accessSettings } from './access-settings.ts'
 import { Change } from './change.ts'
 import { Draining } from './draining.ts'
 import type { Held } from './lent.ts'
@@ -64,7 +65,7 @@ export class FanfareServer {
 
   /**
    * Starts everything that the configuration names.
-   * @throws StartError when a port cannot be listened on or a store cannot be opened; nothing is left open then
+   * @throws StartError when a port cannot be listened on, or a store or the keys cannot be opened; nothing is left open then
    */
   static async start(config: ResolvedConfig, options: ServerOptions = {}): Promise<FanfareServer> {
     let server: FanfareServer | undefined
@@ -167,6 +168,7 @@ export class FanfareServer {
       const { carried, draining, http, retired, shared } = this.#parts
       clearInterval(this.#sweeper)
       shared.wheel.stop()
+      shared.access.stop()
       this.users.stop()
       for (const { running } of carried.values()) await running?.stop()
       await draining.stop()
@@ -211,6 +213,15 @@ export class FanfareServer {
   }
 }
 
+/** @throws StartError when keys cannot be read */
+function accessOf(config: ResolvedConfig, onError: (error: unknown) => void): Access {
+  try {
+    return new Access(accessSettings(config), onError)
+  } catch (error) {
+    throw StartError.from(error, { part: 'access' })
+  }
+}
+
 /** What there is before the first configuration holds. */
 function partsOf(
   config: ResolvedConfig,
@@ -242,7 +253,7 @@ function partsOf(
     })
   const parts: Parts = {
     shared: {
-      trust: new Trust(config.trustedPeers, config.trustedProxies),
+      access: accessOf(config, onError),
       wheel: new Wheel(limits.heartbeat || REVOLUTION),
       clock: options.clock ?? new Clock(),
       traffic: new TrafficTable(),

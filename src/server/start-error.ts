@@ -2,6 +2,8 @@
 export interface Failed {
   readonly door?: string
   readonly store?: string
+  /** Another part of the configuration, as people call it. */
+  readonly part?: string
 }
 
 /** Why a server could not start, or a part of it could not. */
@@ -10,6 +12,7 @@ export class StartError extends Error {
   /** The door that failed; undefined: the main port, or a store. */
   readonly door: string | undefined
   readonly store: string | undefined
+  readonly part: string | undefined
 
   constructor(cause: NodeJS.ErrnoException, failed: Failed = {}) {
     super(cause.message)
@@ -17,6 +20,7 @@ export class StartError extends Error {
     this.cause = cause
     this.door = failed.door
     this.store = failed.store
+    this.part = failed.part
   }
 
   /** @returns it as it is, if it says already what failed */
@@ -32,7 +36,9 @@ export class StartError extends Error {
       address?: string
       port?: number
     }
-    const what = this.store ? `store \`${this.store}\`` : (this.door ?? 'the main port')
+    const what = this.store
+      ? `store \`${this.store}\``
+      : (this.part ?? this.door ?? 'the main port')
     const place = port === undefined ? address : `${address === '' ? '*' : address}:${port}`
     if (code === 'EADDRINUSE') return `${what}: something else listens on ${place} already`
     if (code === 'EACCES' && place !== undefined)

@@ -1,21 +1,19 @@
 import type { Hub } from '../hub/hub.ts'
-import { bytesToText, type ChannelName, channelFromBytes } from '../model/channel.ts'
+import {
+  bytesToText,
+  type ChannelName,
+  channelFromBytes,
+  isPresenceChannel,
+  PRESENCE_SUFFIX,
+} from '../model/channel.ts'
 import type { Facts } from '../stores/facts.ts'
 import type { PresenceEvent } from './contract.ts'
 import { KINDS } from './kinds.ts'
-import type { ChannelRules } from './rules.ts'
-
-/** Behind a channel's name: where it is told who comes and goes. */
-const SUFFIX = '/@presence'
+import type { ChannelRules } from '../access/rules.ts'
 
 /** Where it is told who comes to a channel and goes; undefined when the name would be too long. */
 export function presenceChannel(channel: ChannelName): ChannelName | undefined {
-  return channelFromBytes(channel + SUFFIX)
-}
-
-/** Whether it is told there who comes and goes: that is nobody's to publish but ours. */
-export function isPresenceChannel(channel: ChannelName): boolean {
-  return channel.endsWith(SUFFIX)
+  return channelFromBytes(channel + PRESENCE_SUFFIX)
 }
 
 /**

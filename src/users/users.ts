@@ -12,8 +12,8 @@ import { Connections } from './connections.ts'
 import type { ConnectionInfo, Login, UserConnection } from './contract.ts'
 import { KINDS } from './kinds.ts'
 import { eachOf, Locks } from './locks.ts'
-import { isPresenceChannel, Presence } from './presence.ts'
-import { ChannelRules } from './rules.ts'
+import { Presence } from './presence.ts'
+import { ChannelRules } from '../access/rules.ts'
 import { Sessions } from './sessions.ts'
 import { Subscriptions } from './subscriptions.ts'
 
@@ -70,8 +70,6 @@ export class Users {
   readonly #connections: Connections
   readonly #subscriptions: Subscriptions
   #config: UsersConfig
-  #maySubscribe: ChannelRules
-  #mayPublish: ChannelRules
   /** What former lives of this node held is dropped; resolves also when that has to be tried again. */
   #begun: Promise<void> = Promise.resolve()
   #owesReaping = false
@@ -122,8 +120,6 @@ export class Users {
         }
       },
     })
-    this.#maySubscribe = new ChannelRules(config.subscribe)
-    this.#mayPublish = new ChannelRules(config.publish, isPresenceChannel)
     facts.watch(
       (kind, owner, item, value) => {
         if (kind === KINDS.subscriptions) {
@@ -151,20 +147,10 @@ export class Users {
     return this.#config
   }
 
-  get maySubscribe(): ChannelRules {
-    return this.#maySubscribe
-  }
-
-  get mayPublish(): ChannelRules {
-    return this.#mayPublish
-  }
-
   /** Another configuration holds from now on; who is in already stays. */
   update(config: UsersConfig): void {
     this.#config = config
     this.presence.rules = new ChannelRules(config.presence)
-    this.#maySubscribe = new ChannelRules(config.subscribe)
-    this.#mayPublish = new ChannelRules(config.publish, isPresenceChannel)
   }
 
   /**

@@ -1,4 +1,4 @@
-import { Trust } from '../../src/access/trust.ts'
+import { Access } from '../../src/access/access.ts'
 import { loadConfig } from '../../src/config/index.ts'
 import { doorOf } from '../../src/config/types.ts'
 import type { Hub } from '../../src/hub/hub.ts'
@@ -7,6 +7,7 @@ import { TrafficTable } from '../../src/hub/traffic.ts'
 import { Clock } from '../../src/model/clock.ts'
 import { Wheel } from '../../src/net/wheel.ts'
 import type { DoorContext } from '../../src/protocols/door.ts'
+import { accessSettings } from '../../src/server/access-settings.ts'
 import { configSchema } from '../../src/server/schema.ts'
 import { StandAlone } from '../../src/server/stand-alone.ts'
 import { MemoryFacts } from '../../src/stores/memory-facts.ts'
@@ -30,7 +31,7 @@ export function doorContext(hub: Hub, yaml = ''): DoorContext {
   })
   return {
     config,
-    trust: new Trust(['127.0.0.1'], []),
+    access: new Access(accessSettings({ ...config, trustedPeers: ['127.0.0.1'] }), onError),
     wheel: new Wheel(1000),
     clock: new Clock(),
     users: new Users({

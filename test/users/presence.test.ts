@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { Grants } from '../../src/access/grants.ts'
 import { presenceChannel } from '../../src/users/presence.ts'
 import { named, rig } from './rig.ts'
 
@@ -87,10 +88,17 @@ describe('presence', () => {
   })
 
   it('is nobody’s to publish', () => {
-    const { users } = present(', publish: ["chat/*"]')
-    expect(users.mayPublish.allow(ROOM, '1')).toBe(true)
-    expect(users.mayPublish.allow(named('chat/room/@presence'), '1')).toBe(false)
-    expect(users.maySubscribe.allow(named('chat/room/@presence'), '1')).toBe(true)
+    const rules = {
+      publish: ['chat/*'],
+      subscribe: ['/'],
+      history: [],
+      presence: [],
+      manage: false,
+    }
+    const grants = new Grants('test', rules)
+    expect(grants.publish.allow(ROOM, '1')).toBe(true)
+    expect(grants.publish.allow(named('chat/room/@presence'), '1')).toBe(false)
+    expect(grants.subscribe.allow(named('chat/room/@presence'), '1')).toBe(true)
   })
 
   it('is known without being told where the name has no room for it', async () => {

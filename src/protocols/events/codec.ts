@@ -1,6 +1,7 @@
 import { type Cursors, type Encoder, type Gap, IDS } from '../../hub/contract.ts'
 import { type Cursor, formatCursor } from '../../model/cursor.ts'
 import { envelopeOf } from '../../model/envelope.ts'
+import type { FanfareError } from '../../model/errors.ts'
 import type { Message } from '../../model/message.ts'
 import type { Selectors } from '../../model/selector.ts'
 
@@ -11,6 +12,8 @@ const LF = 0x0a
 const CR = 0x0d
 const DATA = Buffer.from('data: ')
 const END = Buffer.from('\n\n')
+/** What ends a chunked answer. */
+export const LAST_CHUNK: Buffer = Buffer.from('0\r\n\r\n')
 const CRLF = Buffer.from('\r\n')
 
 /** What streams may differ in. */
@@ -81,6 +84,12 @@ export class EventsEncoder implements Encoder {
     return this.#frame([Buffer.from(`retry: ${retry}\n${id}\n`)])
   }
 
+  /** The last event of a stream whose client may follow no longer, and the end of the answer. */
+  farewell({ code, message }: FanfareError): Buffer {
+    const event = Buffer.from(`event: unauthorized\ndata: ${JSON.stringify({ code, message })}\n\n`)
+    return this.#chunked ? Buffer.concat([this.#frame([event]), LAST_CHUNK]) : event
+  }
+
   heartbeat(): Buffer {
     return this.#frame([Buffer.from(HEARTBEAT)])
   }
@@ -94,10 +103,12 @@ export class EventsEncoder implements Encoder {
   }
 }
 
-/** The type that a publisher gave; `gap` is the server's own word, and no message may say it. */
+const OWN_WORDS = new Set(['gap', 'unauthorized'])
+
+/** The type that a publisher gave; the server's own words no message may say. */
 function eventLine({ attributes }: Message): string {
   const event = attributes?.['event']?.replace(/[\r\n]+/g, ' ')
-  return event === undefined || event === 'gap' ? '' : `event: ${event}\n`
+  return event === undefined || OWN_WORDS.has(event) ? '' : `event: ${event}\n`
 }
 
 /** Each line of a body is a `data:` line; CR, LF and CR LF end one. */

@@ -2,24 +2,24 @@
  * The events door: server-sent events, for EventSource and curl. On `events` locations, and on
  * `subscriber` ones for requests that accept text/event-stream. See docs/protocols/events.md.
  */
+import { NOTHING } from '../../access/access.ts'
+import type { Caller } from '../../access/caller.ts'
 import { type LocationConfig, optionsOf } from '../../config/types.ts'
 import { Cors, corsOptions } from '../../http/cors.ts'
 import type { Exchange } from '../../http/exchange.ts'
-import { readWanted, startOf, type Wanted } from '../../http/following.ts'
+import { readWanted, startOf, type Wanted, wantsHistory } from '../../http/following.ts'
 import { errorReply, head, type HeaderLines, reply } from '../../http/reply.ts'
 import { StreamConnection, type StreamOptions, streamOptions } from '../../http/stream.ts'
 import type { Since } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
-import { attempt } from '../../model/maybe.ts'
+import { attempt, chain } from '../../model/maybe.ts'
 import type { Door, DoorContext, LocationHandler } from '../door.ts'
-import { EventsEncoder, type EventsForm } from './codec.ts'
+import { EventsEncoder, type EventsForm, LAST_CHUNK } from './codec.ts'
 import { eventsConfig, eventsOptions } from './config.ts'
 
 const METHODS = 'GET, OPTIONS'
-
-const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
 export const events: Door = {
   name: 'events',
@@ -49,7 +49,7 @@ class EventsLocation implements LocationHandler {
     this.#traffic = context.traffic.of('events')
     this.#retry = optionsOf(location, eventsOptions).retry
     this.#cors = new Cors(optionsOf(location, corsOptions), {
-      allow: 'Last-Event-ID, Cache-Control',
+      allow: 'Authorization, Last-Event-ID, Cache-Control',
       expose: 'Content-Type',
     })
   }
@@ -87,10 +87,18 @@ class EventsLocation implements LocationHandler {
     }
     let gone = false
     exchange.hold({ left: () => (gone = true) })
+    const { access } = this.#context
+    let caller: Caller | undefined
     attempt(
-      () => startOf(this.#hub, wanted),
+      () =>
+        chain(access.identifyFollower(exchange), (known) => {
+          caller = known
+          return chain(access.mustFollow(known, wanted.selectors, wantsHistory(wanted)), () =>
+            startOf(this.#hub, wanted),
+          )
+        }),
       (since) => {
-        if (!gone) this.#stream(exchange, wanted, since)
+        if (!gone) this.#stream(exchange, wanted, since, caller)
       },
       (error) => {
         if (!gone) this.#fail(exchange, error)
@@ -98,7 +106,7 @@ class EventsLocation implements LocationHandler {
     )
   }
 
-  #stream(exchange: Exchange, wanted: Wanted, since: Since): void {
+  #stream(exchange: Exchange, wanted: Wanted, since: Since, caller: Caller | undefined): void {
     const { encoder, options } = this.#form({
       json: wanted.query.get('format')?.at(-1) === 'json',
       chunked: exchange.chunked,
@@ -117,6 +125,11 @@ class EventsLocation implements LocationHandler {
     const position = since.kind === 'now' ? this.#hub.headOf(wanted.selectors) : undefined
     stream.write(encoder.opening(this.#retry, position))
     stream.attach(this.#hub.follow({ selectors: wanted.selectors, encoder, sink: stream, since }))
+    if (!caller) return
+    const unwatch = this.#context.access.watch(caller, (reason) =>
+      stream.end(encoder.farewell(reason)),
+    )
+    if (unwatch !== NOTHING) socket.once('close', unwatch)
   }
 
   #form(wanted: EventsForm): { encoder: EventsEncoder; options: StreamOptions } {

@@ -4,7 +4,7 @@ import { StreamConnection } from '../../http/stream.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import type { MessageId } from '../../model/id.ts'
-import { attempt } from '../../model/maybe.ts'
+import { attempt, chain } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
 import { isRequestLine, TLS_HANDSHAKE } from '../../net/foreign.ts'
 import { PacedSink, PacedWriter } from '../../net/paced.ts'
@@ -85,7 +85,24 @@ export class FanoutConnection {
   }
 
   #subscribe(name: string, channel: ChannelName, automatic: boolean): void {
-    if (this.#subscriptions.has(channel)) return
+    const { access, traffic, onError } = this.#server
+    const selectors = Selectors.channel(channel)
+    attempt(
+      () => access.mustFollow(access.identifyPeer(this.#peer), selectors, false),
+      () => this.#follow(name, channel, automatic),
+      (error) => {
+        // Nobody asked for `all`.
+        if (automatic) return
+        traffic.refused++
+        const known = asFanfareError(error)
+        if (known !== error) onError(error)
+        this.#say(known.message)
+      },
+    )
+  }
+
+  #follow(name: string, channel: ChannelName, automatic: boolean): void {
+    if (this.#subscriptions.has(channel) || this.#socket.destroyed) return
     const { hub, encoders, limits } = this.#server
     // `all` comes on top.
     if (this.#subscriptions.size > limits.maxSubscriptions) {
@@ -109,13 +126,13 @@ export class FanoutConnection {
   }
 
   #announce(channel: ChannelName, message: Buffer): void {
-    const { hub, traffic, trust, statistics, onError } = this.#server
+    const { hub, traffic, access, statistics, onError } = this.#server
     const revision = revisionIn(message)
     attempt(
       () => {
-        trust.mustPublish({ peer: this.#peer, header: () => undefined })
         const attributes = revision === undefined ? undefined : { revision }
-        return hub.publish({ channel, body: ownBytes(message), attributes }, traffic)
+        const draft = { channel, body: ownBytes(message), attributes }
+        return chain(access.mustBeTrusted(this.#peer, channel), () => hub.publish(draft, traffic))
       },
       () => {
         statistics.announcements++

@@ -1,5 +1,5 @@
 import type { AddressInfo, Socket } from 'node:net'
-import type { Trust } from '../../access/trust.ts'
+import type { Access } from '../../access/access.ts'
 import type { Limits } from '../../config/types.ts'
 import { type StreamOptions, streamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
@@ -22,7 +22,7 @@ export class FanoutServer {
   readonly limits: Limits
   readonly hub: Hub
   readonly traffic: Traffic
-  readonly trust: Trust
+  readonly access: Access
   readonly clock: Clock
   readonly stream: StreamOptions
   readonly pacer: Pacer
@@ -45,7 +45,7 @@ export class FanoutServer {
     this.limits = context.config.limits
     this.hub = context.hub(config.store)
     this.traffic = context.traffic.of('fanout')
-    this.trust = context.trust
+    this.access = context.access
     this.clock = context.clock
     this.onError = (error) => context.onError(error)
     const { limits, traffic } = this

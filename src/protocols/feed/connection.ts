@@ -1,10 +1,12 @@
 import type { Socket } from 'node:net'
+import { type Asker, NOTHING } from '../../access/access.ts'
+import type { Caller } from '../../access/caller.ts'
 import { StreamConnection } from '../../http/stream.ts'
 import { Body } from '../../http/body.ts'
-import { asFanfareError, FanfareError } from '../../model/errors.ts'
+import { asFanfareError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
 import type { Published } from '../../hub/contract.ts'
-import { attempt } from '../../model/maybe.ts'
+import { all, attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import type { WheelItem } from '../../net/wheel.ts'
 import { checkKey } from '../../model/envelope.ts'
 import { OPENING } from './codec.ts'
@@ -46,6 +48,8 @@ export class FeedConnection implements WheelItem {
   #heard: number
   #answeredAt: number | undefined
   #working = false
+  /** Who posts; found out as far as it can be before anything is read. */
+  #poster: MaybePromise<Caller> | undefined
 
   /** Reads what comes on a socket, and answers. */
   static serve(server: FeedServer, socket: Socket): void {
@@ -151,7 +155,11 @@ export class FeedConnection implements WheelItem {
     if (method === 'GET') this.#follow(request)
     else if (method === 'HEAD') this.#tell(request)
     else if (method === 'POST' || method === 'PUT') {
-      this.#mustTrust(request, DENIED_WORDS)
+      this.#poster = this.#identify(request)
+      if (this.#poster instanceof Promise) {
+        // Whether it is refused is looked at once all is there.
+        this.#poster.catch(ignore)
+      }
       if (channelOf(request.uri) === undefined) throw BAD_NAME
       this.#post = new PostBody(request, this.#server.limits.maxBodyBytes)
       if (this.#post.done) this.#publish()
@@ -170,9 +178,15 @@ export class FeedConnection implements WheelItem {
     const selectors = selectorsOf(request.uri)
     if (!selectors) throw BAD_NAME
     this.#working = true
-    const { hub, encoder, stream } = this.#server
-    sinceTime(hub, selectors, fetchSince(request.header('x-fetch-since'))).then(
-      (since) => {
+    const { access, hub, encoder, stream } = this.#server
+    const from = fetchSince(request.header('x-fetch-since'))
+    const start = async () => {
+      const caller = await access.identifyFollower(this.#asker(request))
+      await access.mustFollow(caller, selectors, from !== undefined)
+      return { caller, since: await sinceTime(hub, selectors, from) }
+    }
+    start().then(
+      ({ caller, since }) => {
         const socket = this.#socket
         if (socket.destroyed || socket.readableEnded) {
           socket.destroy()
@@ -186,15 +200,33 @@ export class FeedConnection implements WheelItem {
         const sink = new StreamConnection(socket, stream)
         this.#server.subscribed(socket)
         sink.attach(hub.follow({ selectors, encoder, sink, since }))
+        const unwatch = access.watch(caller, () => sink.end())
+        if (unwatch !== NOTHING) socket.once('close', unwatch)
       },
       (error: unknown) => this.#fail(error),
     )
   }
 
   #tell(request: FeedRequest): void {
-    if (this.#server.config.statistics !== 'everyone') {
-      this.#mustTrust(request, 'Only trusted sources may read the statistics!')
+    if (this.#server.config.statistics === 'everyone') {
+      this.#tellStatistics(request)
+      return
     }
+    this.#working = true
+    attempt(
+      () => this.#server.access.identify(this.#asker(request)),
+      ({ kind, grants, foreign }) => {
+        this.#working = false
+        const may = kind === 'trusted' || grants.manage
+        if (may && !foreign) this.#tellStatistics(request)
+        else
+          this.#refuse(new Refusal('403 Denied', 'Only trusted sources may read the statistics!'))
+      },
+      (error) => this.#fail(error),
+    )
+  }
+
+  #tellStatistics(request: FeedRequest): void {
     const answer = this.#server.statistics()
     const wish = request.header('connection')
     // The original keeps the connection only for clients that say a word about it.
@@ -211,15 +243,21 @@ export class FeedConnection implements WheelItem {
     const request = this.#request as FeedRequest
     const post = this.#post as PostBody
     this.#working = true
-    const { hub, config, traffic } = this.#server
+    const { access, hub, config, traffic } = this.#server
     const drafts = readEvents(post.take(), {
       channel: channelOf(request.uri) as NonNullable<ReturnType<typeof channelOf>>,
       maxLines: config.maxLines,
       key: checkKey(request.header('idempotency-key')),
       byEvent: request.header('fanfare-key')?.toLowerCase() === 'event',
     })
+    const poster = this.#poster ?? this.#identify(request)
     attempt(
-      () => hub.publishAll(drafts, traffic),
+      () =>
+        chain(poster, (caller) =>
+          chain(all(drafts.map(({ channel }) => access.mustPublish(caller, channel))), () =>
+            hub.publishAll(drafts, traffic),
+          ),
+        ),
       (published) => {
         const newest = idSecond((published.at(-1) as Published).id)
         const duplicate = published.every((one) => one.duplicate)
@@ -234,13 +272,18 @@ export class FeedConnection implements WheelItem {
     )
   }
 
-  #mustTrust(request: FeedRequest, words: string): void {
-    try {
-      this.#server.trust.mustPublish({ peer: this.#peer, header: (name) => request.header(name) })
-    } catch (error) {
-      if (error instanceof FanfareError) throw new Refusal('403 Denied', words)
-      throw error
-    }
+  /** The query of a path is part of a name here: what is shown stands in the head alone. */
+  #asker(request: FeedRequest): Asker {
+    return { peer: this.#peer, header: (name) => request.header(name) }
+  }
+
+  /** @throws FanfareError when it may publish nothing */
+  #identify(request: FeedRequest): MaybePromise<Caller> {
+    const { access } = this.#server
+    return chain(access.identify(this.#asker(request)), (caller) => {
+      access.mustBePublisher(caller)
+      return caller
+    })
   }
 
   #fail(error: unknown): void {
@@ -248,6 +291,10 @@ export class FeedConnection implements WheelItem {
     else {
       const known = asFanfareError(error)
       if (known !== error) this.#server.onError(error)
+      if (known.code === 'not_trusted' || known.code === 'foreign_origin') {
+        this.#refuse(new Refusal('403 Denied', DENIED_WORDS))
+        return
+      }
       this.#refuse(new Refusal(`${known.status} ${known.code}`, `${known.message} :(\r\n`))
     }
   }

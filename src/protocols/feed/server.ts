@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net'
 import { unlink } from 'node:fs/promises'
-import type { Trust } from '../../access/trust.ts'
+import type { Access } from '../../access/access.ts'
 import type { Limits } from '../../config/types.ts'
 import type { StreamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
@@ -21,7 +21,7 @@ export class FeedServer {
   config: FeedConfig
   readonly limits: Limits
   readonly hub: Hub
-  readonly trust: Trust
+  readonly access: Access
   readonly traffic: Traffic
   readonly encoder = new FeedEncoder()
   readonly wheel: Wheel
@@ -44,7 +44,7 @@ export class FeedServer {
     this.#context = context
     this.limits = context.config.limits
     this.hub = context.hub(config.store)
-    this.trust = context.trust
+    this.access = context.access
     this.traffic = context.traffic.of('feed')
     this.onError = (error) => context.onError(error)
     this.wheel = new Wheel(config.stillalive || REVOLUTION)

@@ -1,12 +1,17 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
-import type { Trust } from '../../access/trust.ts'
+import type { Access } from '../../access/access.ts'
+import { type Caller, shownCaller } from '../../access/caller.ts'
+import { credentialOf } from '../../access/credential.ts'
+import { KEY_PREFIX } from '../../access/keys.ts'
 import type { HttpRequest } from '../../http/exchange.ts'
 import { FanfareError } from '../../model/errors.ts'
+import { chain, type MaybePromise } from '../../model/maybe.ts'
 import type { ManagementConfig } from './config.ts'
 
 const KEY_HELP =
-  'Send `management.key` as `Authorization: Bearer KEY`, or as the password of http://:KEY@HOST.'
+  'Send `management.key`, or a key that may manage (`fanfare key create NAME --manage`), as `Authorization: ' +
+  'Bearer KEY`, or as the password of http://:KEY@HOST.'
 
 /**
  * Who may use the port. Its GETs change things, and a browser on a trusted machine sends GETs for any
@@ -14,13 +19,13 @@ const KEY_HELP =
  * here, are refused before anything else is looked at.
  */
 export class Guard {
-  readonly #trust: Trust
+  readonly #access: Access
   readonly #hosts: ReadonlySet<string>
   /** Of the key: comparing digests takes the same time whatever was sent. */
   readonly #digest: Buffer | undefined
 
-  constructor({ key, hosts }: Pick<ManagementConfig, 'key' | 'hosts'>, trust: Trust) {
-    this.#trust = trust
+  constructor({ key, hosts }: Pick<ManagementConfig, 'key' | 'hosts'>, access: Access) {
+    this.#access = access
     this.#hosts = new Set(hosts.map((host) => host.toLowerCase()))
     this.#digest = key === undefined ? undefined : digestOf(key)
   }
@@ -57,17 +62,36 @@ export class Guard {
 
   /**
    * What holds for every call.
-   * @throws FanfareError `not_authorized` without the key; `not_trusted` where there is none
+   * @returns who it is, where that may end while it goes on
+   * @throws FanfareError `not_authorized` for what is shown and is not valid, or nothing where there is a key;
+   * `forbidden` for a key that may not manage; `not_trusted` where there is none
    */
-  mustCall(request: HttpRequest): void {
-    if (this.#digest) {
-      const shown = keyIn(request.header('authorization'))
-      if (shown !== undefined && timingSafeEqual(digestOf(shown), this.#digest)) return
-      const detail = shown === undefined ? 'This port needs its key.' : 'This is not the key.'
-      throw new FanfareError('not_authorized', detail, KEY_HELP)
+  mustCall(request: HttpRequest): MaybePromise<Caller | undefined> {
+    const access = this.#access
+    const credential = credentialOf(request)
+    if (!credential) {
+      if (this.#digest)
+        throw new FanfareError('not_authorized', 'This port needs its key.', KEY_HELP)
+      this.#mustBeTrusted(request)
+      return undefined
     }
-    const client = this.#trust.clientOf(request)
-    if (client !== undefined && this.#trust.trusts(client)) return
+    const { secret } = credential
+    if (this.#digest && timingSafeEqual(digestOf(Buffer.from(secret, 'latin1')), this.#digest)) {
+      return undefined
+    }
+    if (this.#digest && !secret.startsWith(KEY_PREFIX) && !access.takesTokens) {
+      throw new FanfareError('not_authorized', 'This is not the key.', KEY_HELP)
+    }
+    return chain(access.identifySecret(secret), (caller) => {
+      if (caller.grants.manage) return caller
+      throw new FanfareError('forbidden', `${shownCaller(caller)} may not manage.`, KEY_HELP)
+    })
+  }
+
+  #mustBeTrusted(request: HttpRequest): void {
+    const access = this.#access
+    const client = access.clientOf(request)
+    if (client !== undefined && access.trusts(client)) return
     throw new FanfareError(
       'not_trusted',
       client === undefined
@@ -109,18 +133,6 @@ function isPageOf(origin: string, host: string | undefined): boolean {
 
 function originOf(referer: string): string {
   return /^https?:\/\/[^/?#]*/i.exec(referer)?.[0] ?? referer
-}
-
-/** The bytes of the key as a token, or as a password: a URL can hold that. */
-function keyIn(authorization: string | undefined): Buffer | undefined {
-  const match = /^(?<scheme>[A-Za-z]+) +(?<rest>.+)$/.exec(authorization ?? '')
-  const { scheme = '', rest = '' } = match?.groups ?? {}
-  // A header is one byte a character.
-  if (scheme.toLowerCase() === 'bearer') return Buffer.from(rest, 'latin1')
-  if (scheme.toLowerCase() !== 'basic') return undefined
-  const pair = Buffer.from(rest, 'base64')
-  const colon = pair.indexOf(':')
-  return colon === -1 ? undefined : pair.subarray(colon + 1)
 }
 
 function digestOf(key: string | Buffer): Buffer {

@@ -92,7 +92,9 @@ export class Routes {
   #cannot(exchange: Exchange): void {
     this.#failed(new FanfareError('unknown_method'))
     const { method, path, query } = exchange
-    answerText(exchange, 404, `Cannot ${method} ${path}${query === '' ? '' : `?${query}`}`)
+    // Not with a key that stands in it.
+    const shown = query === '' || query.includes('access_token') ? '' : `?${query}`
+    answerText(exchange, 404, `Cannot ${method} ${path}${shown}`)
   }
 }
 

@@ -1,12 +1,15 @@
 import { lookup } from 'node:dns/promises'
 import type { AddressInfo } from 'node:net'
 import type { HttpLimits } from '../../http/limits.ts'
+import type { Access } from '../../access/access.ts'
+import type { Caller as AccessCaller } from '../../access/caller.ts'
 import { isLoopback } from '../../access/peers.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import { HttpServer } from '../../http/server.ts'
 import { errorReply } from '../../http/reply.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
+import type { MaybePromise } from '../../model/maybe.ts'
 import { type TcpListener, urlHost } from '../../net/listener.ts'
 import { Caller } from '../../services/run/caller.ts'
 import type { DoorContext, Place } from '../door.ts'
@@ -40,7 +43,7 @@ export class ManagementServer {
     this.#config = config
     this.#context = context
     this.#traffic = context.traffic.of('management')
-    this.#guard = new Guard(config, context.trust)
+    this.#guard = new Guard(config, context.access)
     this.#console = new ConsoleRoutes(context)
     this.#heartbeats = new Heartbeats(context)
     const caller = new Caller({
@@ -76,7 +79,7 @@ export class ManagementServer {
     const { address, key, port } = this.#config
     // What a name stands for must not change between looking and listening.
     const numeric = address === '' ? '' : await resolve(address)
-    mustBeGuarded(key, address, numeric)
+    mustBeGuarded(key !== undefined || this.#context.access.hasManager, address, numeric)
     this.#address = await this.#http.listen(port, numeric, former)
     const url = `http://${urlHost(this.#address)}:${this.#address.port}/`
     const secret = key === undefined ? '' : ' -H "Authorization: Bearer KEY"'
@@ -96,10 +99,11 @@ export class ManagementServer {
     const { address, port, key } = this.#config
     if (config.address !== address || config.port !== port) return undefined
     const bound = this.#address?.address ?? address
-    if (config.key !== key) mustBeGuarded(config.key, address, bound)
+    const guarded = config.key !== undefined || context.access.hasManager
+    if (config.key !== key) mustBeGuarded(guarded, address, bound)
     return () => {
       this.#config = config
-      this.#guard = new Guard(config, context.trust)
+      this.#guard = new Guard(config, context.access)
       Object.assign(this.#limits, limitsOf(this.#context))
       this.#http.update(config.maxConnections)
     }
@@ -115,20 +119,36 @@ export class ManagementServer {
   }
 
   #handle(exchange: Exchange): void {
+    let called: MaybePromise<AccessCaller | undefined>
     try {
       this.#guard.mustBeOwn(exchange)
-      if (exchange.path.startsWith(CONSOLE_DATA)) this.#guard.mustCall(exchange)
-      if (this.#console.handle(exchange)) return
-      this.#guard.mustCall(exchange)
-      if (this.#heartbeats.handle(exchange)) return
+      if (!exchange.path.startsWith(CONSOLE_DATA) && this.#console.handle(exchange)) return
+      called = this.#guard.mustCall(exchange)
     } catch (thrown) {
       // Not the console's own failures: those are the server's to report.
       if (!(thrown instanceof FanfareError)) throw thrown
-      this.#traffic.refused++
-      refuse(exchange, thrown)
+      this.#refuse(exchange, thrown)
       return
     }
+    if (!(called instanceof Promise)) {
+      this.#called(exchange, called)
+      return
+    }
+    exchange.hold({ left: () => {} })
+    called
+      .then((caller) => this.#called(exchange, caller))
+      .catch((thrown: unknown) => refuse(exchange, this.#failed(thrown)))
+  }
+
+  #called(exchange: Exchange, caller: AccessCaller | undefined): void {
+    if (caller) endWithKey(exchange, this.#context.access, caller)
+    if (this.#console.handle(exchange) || this.#heartbeats.handle(exchange)) return
     this.#routes.handle(exchange)
+  }
+
+  #refuse(exchange: Exchange, error: FanfareError): void {
+    this.#traffic.refused++
+    refuse(exchange, error)
   }
 
   /** @returns what the client may be shown */
@@ -140,17 +160,31 @@ export class ManagementServer {
   }
 }
 
+/** An answer without an end has one when the key that it was asked for with is no longer good. */
+function endWithKey(exchange: Exchange, access: Access, caller: AccessCaller): void {
+  const stream = exchange.stream.bind(exchange)
+  exchange.stream = (head) => {
+    const socket = stream(head)
+    socket.once(
+      'close',
+      access.watch(caller, () => socket.end()),
+    )
+    return socket
+  }
+}
+
 function limitsOf({ config: { limits } }: DoorContext): HttpLimits {
   return { ...limits, maxBodyBytes: limits.maxBodyBytes + AROUND_MESSAGE }
 }
 
 /** @throws Error when it can be reached from elsewhere, and there is no key */
-function mustBeGuarded(key: string | undefined, address: string, numeric: string): void {
-  if (key !== undefined || isLoopback(numeric)) return
+function mustBeGuarded(guarded: boolean, address: string, numeric: string): void {
+  if (guarded || isLoopback(numeric)) return
   throw new Error(
     `\`management.address\` is ${address === '' ? "'' (all interfaces)" : address}, which other ` +
       'machines can reach, and there is no `management.key`. Set one of 16 characters or more ' +
-      '(in the environment: FANFARE_MANAGEMENT__KEY), or leave the address at 127.0.0.1.',
+      '(in the environment: FANFARE_MANAGEMENT__KEY), make one that may manage ' +
+      '(`fanfare key create NAME --manage`), or leave the address at 127.0.0.1.',
   )
 }
 

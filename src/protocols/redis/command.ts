@@ -28,8 +28,10 @@ export interface CommandSpec {
   readonly flags?: readonly string[]
   /** First and last argument that is a channel, and the step from one to the next. */
   readonly keys?: readonly [number, number, number]
-  /** It changes what is kept: for trusted peers, or after AUTH. */
+  /** It is for trusted peers, and for those who have said the password. */
   readonly trusted?: boolean
+  /** It publishes, or removes what was published: it is asked of each channel whether that may be. */
+  readonly publishes?: boolean
   /** Needs no password. */
   readonly open?: boolean
   /** RESP2 allows it while subscribed. */

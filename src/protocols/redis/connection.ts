@@ -1,5 +1,11 @@
 import type { Socket } from 'node:net'
+import { NOTHING as NO_END } from '../../access/access.ts'
+import type { Caller } from '../../access/caller.ts'
 import type { EndReason, Sink } from '../../hub/contract.ts'
+import type { ChannelName } from '../../model/channel.ts'
+import type { FanfareError } from '../../model/errors.ts'
+import type { MaybePromise } from '../../model/maybe.ts'
+import { Selectors } from '../../model/selector.ts'
 import { Progress } from '../../net/progress.ts'
 import { type Handle, unsentOf, writeOn, writeTo } from '../../net/straight.ts'
 import { isLent, readTo } from '../../net/straight-read.ts'
@@ -44,8 +50,6 @@ export class RedisConnection implements Sink, WheelItem {
   /** ms, on the wheel's clock. */
   readonly since: number
   readonly peer: string
-  /** May publish, by its address. */
-  readonly trusted: boolean
   /** Has said the password, or none is asked for. */
   authenticated: boolean
   name = ''
@@ -56,6 +60,12 @@ export class RedisConnection implements Sink, WheelItem {
   lastActive: number
   /** What a command of this connection waits for. */
   waiting: Waiting | undefined
+  /** Who it is by what it has said; undefined: by its address. */
+  #known: Caller | undefined
+  /** Who it is by its address, under which version of what holds. */
+  #byAddress: Caller
+  #version: number
+  #unwatch: () => void = NO_END
   #resp: Resp = 2
   /** While nothing that was written is unsent, and nothing was written by the stream. */
   #handle: Handle | undefined
@@ -85,7 +95,8 @@ export class RedisConnection implements Sink, WheelItem {
     this.since = server.wheel.now
     this.lastActive = this.since
     this.peer = socket.remoteAddress ?? ''
-    this.trusted = server.isTrusted(this.peer)
+    this.#byAddress = server.access.identifyPeer(this.peer)
+    this.#version = server.access.version
     this.authenticated = !server.guarded
     this.#parser = new RespParser(server.parserLimits)
     this.#parser.guarded = server.guarded
@@ -126,10 +137,65 @@ export class RedisConnection implements Sink, WheelItem {
     return this.#parser.waiting + this.#chunkBytes
   }
 
-  /** The password was said: its bounds fall. */
-  authenticate(): void {
+  /**
+   * It has said who it is: its bounds fall.
+   * @param caller undefined: that is no more than is known by its address
+   */
+  authenticate(caller: Caller | undefined): void {
     this.authenticated = true
     this.#parser.guarded = false
+    this.#is(caller)
+  }
+
+  #is(caller: Caller | undefined): void {
+    this.#unwatch()
+    this.#known = caller
+    this.#unwatch = caller
+      ? this.server.access.watch(caller, (reason) => this.#expire(reason))
+      : NO_END
+  }
+
+  /** What it has said is no longer good. */
+  #expire({ message }: FanfareError): void {
+    this.#closing = true
+    if (!this.socket.writableEnded) this.socket.end(`-NOAUTH ${message}\r\n`)
+  }
+
+  /** Who asks. */
+  get caller(): Caller {
+    if (this.#known) return this.#known
+    const { access } = this.server
+    if (this.#version !== access.version) {
+      this.#byAddress = access.identifyPeer(this.peer)
+      this.#version = access.version
+    }
+    return this.#byAddress
+  }
+
+  /** @throws FanfareError why it may not */
+  mustPublish(channel: ChannelName): MaybePromise<void> {
+    return this.server.access.mustPublish(this.caller, channel)
+  }
+
+  /**
+   * @param history whether it reads what was published before
+   * @throws FanfareError why it may not
+   */
+  mustFollow(
+    channels: readonly ChannelName[],
+    history: boolean,
+    patterns: readonly string[] = [],
+  ): MaybePromise<void> {
+    const { access } = this.server
+    const { caller } = this
+    if (access.mayFollowAll(caller)) return undefined
+    return access.mustFollow(caller, new Selectors(channels, [], patterns), history)
+  }
+
+  /** Whether it is told that there is such a channel. */
+  sees(channel: ChannelName): boolean {
+    const { grants, user } = this.caller
+    return grants.subscribe.isEverything || grants.subscribe.allow(channel, user)
   }
 
   /** As if it had just connected (RESET). */
@@ -139,6 +205,7 @@ export class RedisConnection implements Sink, WheelItem {
     this.speak(2)
     this.name = ''
     this.replies = 'on'
+    this.#is(undefined)
     this.authenticated = !this.server.guarded
     this.#parser.guarded = this.server.guarded
   }
@@ -218,6 +285,7 @@ export class RedisConnection implements Sink, WheelItem {
 
   #onClose(): void {
     this.#closing = true
+    this.#unwatch()
     this.server.wheel.remove(this)
     this.server.left(this)
     this.#subscriptions?.close()
@@ -327,7 +395,8 @@ export class RedisConnection implements Sink, WheelItem {
   /** @throws RedisError when this connection may not do that, now or at all */
   #admit(command: Command): void {
     if (!this.authenticated && !command.open) throw NO_AUTH
-    if (command.trusted) this.mustBeTrusted(command)
+    if (command.publishes) this.#mustBePublisher(command)
+    else if (command.trusted) this.#mustBeTrusted(command)
     if (this.#resp === 2 && !command.subscribed && this.subscribed > 0) {
       throw new RedisError(
         `ERR Can't execute '${command.name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / ` +
@@ -337,9 +406,24 @@ export class RedisConnection implements Sink, WheelItem {
   }
 
   /** @throws RedisError in Redis's form */
-  mustBeTrusted({ name }: Pick<Command, 'name'>): void {
-    if (this.trusted || (this.server.guarded && this.authenticated)) return
-    throw new RedisError(
+  #mustBePublisher(command: Pick<Command, 'name'>): void {
+    const { kind, grants } = this.caller
+    if (!grants.publish.isEmpty) return
+    if (kind === 'anonymous') throw this.#untrusted(command)
+    throw new RedisError(`NOPERM this user has no permissions to run the '${command.name}' command`)
+  }
+
+  /** @throws RedisError in Redis's form */
+  #mustBeTrusted(command: Pick<Command, 'name'>): void {
+    const { kind, grants } = this.caller
+    if (kind === 'trusted' || grants.manage) return
+    // With the password it may do what a trusted peer may.
+    if (kind === 'key' && this.#known?.key === undefined) return
+    throw this.#untrusted(command)
+  }
+
+  #untrusted({ name }: Pick<Command, 'name'>): RedisError {
+    return new RedisError(
       `NOPERM this user has no permissions to run the '${name}' command: only trusted peers ` +
         `may; trustedPeers does not name ${this.peer || 'this address'}`,
     )

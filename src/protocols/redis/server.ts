@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { AddressInfo, Socket } from 'node:net'
+import type { Access } from '../../access/access.ts'
 import type { Limits } from '../../config/types.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
@@ -45,6 +46,7 @@ export class RedisServer {
   commands = 0
   connections = 0
   rejected = 0
+  readonly access: Access
   readonly #context: DoorContext
   #password: Buffer | undefined
   readonly listener: TcpListener
@@ -62,6 +64,7 @@ export class RedisServer {
     this.config = config
     this.limits = context.config.limits
     this.#context = context
+    this.access = context.access
     this.hub = context.hub(config.store)
     this.counted = context.traffic.of('redis')
     this.wheel = context.wheel
@@ -95,15 +98,6 @@ export class RedisServer {
 
   isPassword(text: string): boolean {
     return this.#password !== undefined && timingSafeEqual(this.#password, digest(text))
-  }
-
-  isTrusted(peer: string): boolean {
-    try {
-      this.#context.trust.mustPublish({ peer, header: () => undefined })
-      return true
-    } catch {
-      return false
-    }
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { LocationConfig } from '../../config/types.ts'
 import { optionsOf } from '../../config/types.ts'
-import type { Trust } from '../../access/trust.ts'
+import type { Access } from '../../access/access.ts'
 import { Cors, corsOptions } from '../../http/cors.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import { errorReply, type HeaderLines, reply, textReply } from '../../http/reply.ts'
@@ -11,7 +11,7 @@ import type { ChannelName } from '../../model/channel.ts'
 import { checkKey, checkTtl } from '../../model/envelope.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { formatId } from '../../model/id.ts'
-import { attempt, type MaybePromise, settle } from '../../model/maybe.ts'
+import { attempt, chain, type MaybePromise, settle } from '../../model/maybe.ts'
 import type { Draft } from '../../model/message.ts'
 import type { ChannelStat } from '../../stores/store.ts'
 import type { DoorContext, LocationHandler } from '../door.ts'
@@ -26,7 +26,7 @@ const ALLOW = METHODS.join(', ')
 /** A `publisher` location: POST, PUT, GET and DELETE on channels (protocol rev 2.23). */
 export class PublisherLocation implements LocationHandler {
   readonly #hub: Hub
-  readonly #trust: Trust
+  readonly #access: Access
   readonly #traffic: Traffic
   readonly #createOnPost: boolean
   readonly #cors: Cors
@@ -36,12 +36,12 @@ export class PublisherLocation implements LocationHandler {
 
   constructor(location: LocationConfig, context: DoorContext) {
     this.#hub = context.hub(location.store)
-    this.#trust = context.trust
+    this.#access = context.access
     this.#traffic = context.traffic.of('relay')
     this.#location = location
     this.#createOnPost = optionsOf(location, publisherOptions).create_on_post
     this.#cors = new Cors(optionsOf(location, corsOptions), {
-      allow: 'Content-Type, Idempotency-Key, TTL, X-EventSource-Event',
+      allow: 'Authorization, Content-Type, Idempotency-Key, TTL, X-EventSource-Event',
       expose: 'Fanfare-Id, Fanfare-Duplicate',
     })
     this.#origins = this.#cors.origins.filter((origin) => origin !== '*')
@@ -58,20 +58,29 @@ export class PublisherLocation implements LocationHandler {
       exchange.send(reply(200, this.#cors.preflight(exchange, ALLOW), '', exchange.closes))
       return true
     }
-    try {
-      this.#dispatch(exchange, id)
-    } catch (error) {
-      const wrong = error instanceof FanfareError && error.code === 'method_not_allowed'
-      this.#fail(exchange, error, wrong ? [`Allow: ${ALLOW}`] : [])
-    }
+    attempt(
+      () => this.#admit(exchange, id),
+      () => {},
+      (error) => {
+        const wrong = error instanceof FanfareError && error.code === 'method_not_allowed'
+        this.#fail(exchange, error, wrong ? [`Allow: ${ALLOW}`] : [])
+      },
+    )
     return true
   }
 
-  #dispatch(exchange: Exchange, id: string): void {
+  #admit(exchange: Exchange, id: string): MaybePromise<void> {
+    if (!METHODS.includes(exchange.method)) throw new FanfareError('method_not_allowed')
+    const access = this.#access
+    return chain(access.identify(exchange, this.#origins), (caller) => {
+      access.mustBePublisher(caller)
+      const channel = readChannel(id)
+      return chain(access.mustPublish(caller, channel), () => this.#dispatch(exchange, channel))
+    })
+  }
+
+  #dispatch(exchange: Exchange, channel: ChannelName): void {
     const { method } = exchange
-    if (!METHODS.includes(method)) throw new FanfareError('method_not_allowed')
-    this.#trust.mustPublish(exchange, this.#origins)
-    const channel = readChannel(id)
     if (method === 'POST') this.#post(exchange, channel)
     else if (method === 'PUT') this.#tell(exchange, channel, () => this.#hub.stat(channel, true))
     else if (method === 'GET') this.#tell(exchange, channel, () => this.#hub.stat(channel))

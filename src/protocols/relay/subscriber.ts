@@ -1,3 +1,5 @@
+import type { Access } from '../../access/access.ts'
+import type { Caller } from '../../access/caller.ts'
 import type { LocationConfig } from '../../config/types.ts'
 import { optionsOf } from '../../config/types.ts'
 import { Cors, corsOptions } from '../../http/cors.ts'
@@ -9,7 +11,7 @@ import type { Traffic } from '../../hub/traffic.ts'
 import { channelFromBytes, type ChannelName, percentDecode } from '../../model/channel.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
-import { attempt } from '../../model/maybe.ts'
+import { attempt, chain } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
 import type { DoorContext, LocationHandler } from '../door.ts'
 import { subscriberOptions } from './config.ts'
@@ -21,6 +23,7 @@ const METHODS = 'GET, OPTIONS'
 /** A `subscriber` location: long and interval polling (protocol rev 2.23, hbpush's answers). */
 export class SubscriberLocation implements LocationHandler {
   readonly #hub: Hub
+  readonly #access: Access
   readonly #options: ReturnType<typeof optionsOf<typeof subscriberOptions>>
   readonly #cors: Cors
   readonly #traffic: Traffic
@@ -32,11 +35,12 @@ export class SubscriberLocation implements LocationHandler {
 
   constructor(location: LocationConfig, context: DoorContext) {
     this.#hub = context.hub(location.store)
+    this.#access = context.access
     this.#traffic = context.traffic.of('relay')
     this.#location = location
     this.#options = optionsOf(location, subscriberOptions)
     this.#cors = new Cors(optionsOf(location, corsOptions), {
-      allow: 'If-Modified-Since, If-None-Match, X-Cookie',
+      allow: 'Authorization, If-Modified-Since, If-None-Match, X-Cookie',
       expose: 'Last-Modified, Etag, Cache-Control, Fanfare-Gap',
     })
     this.#encoders = { keep: new PollEncoder(false, []), close: new PollEncoder(true, []) }
@@ -74,12 +78,21 @@ export class SubscriberLocation implements LocationHandler {
       this.#fail(exchange, error)
       return
     }
+    const access = this.#access
+    let caller: Caller | undefined
     attempt(
-      () => this.#hub.stat(channel, create),
+      () =>
+        chain(access.identifyFollower(exchange), (known) => {
+          caller = known
+          const history = since.kind !== 'now'
+          return chain(access.mustFollow(known, Selectors.channel(channel), history), () =>
+            this.#hub.stat(channel, create),
+          )
+        }),
       (known) => {
         if (!known) this.#unknown(exchange)
         else if (polling === 'interval') this.#answer(exchange, channel, since)
-        else this.#wait(exchange, channel, since)
+        else this.#wait(exchange, channel, since, caller)
       },
       (error) => this.#fail(exchange, error),
     )
@@ -118,10 +131,11 @@ export class SubscriberLocation implements LocationHandler {
   }
 
   /** Long polling: what is there, or the next message when it comes. */
-  #wait(exchange: Exchange, channel: ChannelName, since: Since): void {
+  #wait(exchange: Exchange, channel: ChannelName, since: Since, caller: Caller | undefined): void {
     const { concurrency } = this.#options
     const poll = new Poll(exchange, this.#cors, this.#traffic)
     exchange.hold(poll)
+    if (caller) poll.unwatch = this.#access.watch(caller, (reason) => poll.fail(reason))
     if (concurrency !== 'broadcast' && !this.#admit(poll, channel, concurrency)) return
     poll.start(
       this.#hub.follow({
@@ -174,6 +188,8 @@ class Poll implements Sink, Waiter {
   #subscription: Subscription | undefined
   #done = false
   onDone: (() => void) | undefined = undefined
+  /** Whether its client may still wait is looked after no longer. */
+  unwatch: (() => void) | undefined = undefined
 
   constructor(exchange: Exchange, cors: Cors, traffic: Traffic) {
     this.#exchange = exchange
@@ -231,6 +247,7 @@ class Poll implements Sink, Waiter {
     this.#subscription = undefined
     subscription?.close()
     this.onDone?.()
+    this.unwatch?.()
   }
 }
 

@@ -1,4 +1,4 @@
-import type { TokenUser } from '../../access/jwt.ts'
+import type { Caller } from '../../access/caller.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import { randomName } from '../../net/random-name.ts'
@@ -14,7 +14,7 @@ import {
 } from './engine.ts'
 import { type Handshake, readHandshake } from './handshake.ts'
 import { Link } from './link.ts'
-import type { Logins } from './login.ts'
+import { type Logins, userOf } from './login.ts'
 import { Recovery, type Recoverable, type State } from './recovery.ts'
 import { Session, type SessionHost } from './session.ts'
 
@@ -33,8 +33,6 @@ export interface ConnectionHost extends SessionHost {
 const MOST_ATTEMPTS = 10
 /** Events of one client that wait for their turn. */
 const MOST_COMMANDS = 1_000
-/** Longest time that a timer takes, in ms. */
-const LONGEST_WAIT = 2 ** 31 - 1
 
 const NO_ONE = { error: "You're not authorized" }
 const FAILED = { error: 'Auth failed' }
@@ -57,8 +55,9 @@ export class Connection implements UserConnection, Recoverable {
   #phase: Phase = 'arriving'
   #attempts = 0
   #countsAsWaiting = true
-  /** Until it has logged in; then until its token expires. */
+  /** Until it has logged in. */
   #timer: NodeJS.Timeout | undefined
+  #unwatch: (() => void) | undefined
   #handshake: Handshake | undefined
   #login: Login | undefined
   #session: Session | undefined
@@ -100,6 +99,7 @@ export class Connection implements UserConnection, Recoverable {
       await this.#recall(socket, handshake)
     } catch (error) {
       if (!this.#isClosed) this.#phase = 'arriving'
+      this.#unwatch?.()
       this.#login?.left()
       this.#login = undefined
       this.#session = undefined
@@ -128,8 +128,9 @@ export class Connection implements UserConnection, Recoverable {
     else if (this.#phase === 'admitting') this.#phase = 'waiting'
   }
 
-  async #enter({ user, expires }: TokenUser): Promise<void> {
-    const session = new Session(this.#host, this.#link, user)
+  async #enter(caller: Caller): Promise<void> {
+    const session = new Session(this.#host, this.#link, caller)
+    const { user } = session
     this.#session = session
     const login = await this.#host.users.connect(user, this)
     if (this.#isClosed) {
@@ -140,23 +141,12 @@ export class Connection implements UserConnection, Recoverable {
     this.#login = login
     clearTimeout(this.#timer)
     this.#waitNoMore()
-    if (expires !== undefined) this.#expireAt(expires)
+    this.#unwatch = this.#host.access.watch(caller, (reason) => this.#fail(reason))
   }
 
   #waitNoMore(): void {
     if (this.#countsAsWaiting) this.#host.waitsNoMore()
     this.#countsAsWaiting = false
-  }
-
-  #expireAt(expires: number): void {
-    const wait = expires - Date.now()
-    this.#timer = setTimeout(
-      () => {
-        if (wait > LONGEST_WAIT) this.#expireAt(expires)
-        else this.#fail(new FanfareError('not_authorized', 'The token has expired.'))
-      },
-      Math.min(wait, LONGEST_WAIT),
-    ).unref()
   }
 
   /** Looks for what the client had before; tells it by the name in the answer whether that goes on. */
@@ -169,8 +159,9 @@ export class Connection implements UserConnection, Recoverable {
     setPid(socket, this.#pid)
   }
 
-  async #canGoOn({ user, channels }: State): Promise<boolean> {
+  async #canGoOn({ user, channels, own }: State): Promise<boolean> {
     if (this.#login && this.#login.user !== user) return false
+    if (this.#session && !this.#session.mayGoOn(own)) return false
     // Once the user was away for too long, its subscriptions are gone.
     const known = new Set(await this.#host.users.subscriptionsOf(user))
     return channels.every((channel) => known.has(channel))
@@ -193,7 +184,7 @@ export class Connection implements UserConnection, Recoverable {
         this.#refuse({ error: asFanfareError(error).message })
         return
       }
-      this.#tell('message', { auth: `Authorized as ${found.user}` })
+      this.#tell('message', { auth: `Authorized as ${userOf(found)}` })
       this.#begin()
     }
   }
@@ -279,6 +270,7 @@ export class Connection implements UserConnection, Recoverable {
     this.#phase = 'closed'
     this.#forget()
     clearTimeout(this.#timer)
+    this.#unwatch?.()
     this.#waitNoMore()
     this.#login?.left()
     this.#login = undefined

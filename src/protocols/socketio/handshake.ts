@@ -9,7 +9,11 @@ import type { IoSocket } from './engine.ts'
 /** What a client shows to log in with. */
 export type Credential =
   | { readonly kind: 'session'; readonly session: string; readonly user: string | undefined }
-  | { readonly kind: 'token'; readonly token: string; readonly user: string | undefined }
+  | {
+      readonly kind: 'token' | 'key'
+      readonly secret: string
+      readonly user: string | undefined
+    }
 
 /** What a client says as it connects. */
 export interface Handshake {
@@ -68,12 +72,17 @@ function readOffset(text: string, partitions: number): Offset | undefined {
 function credentialOf(said: Said): Credential | undefined {
   const session = said.credential('session')
   const token = said.credential('token')
+  const key = said.credential('key')
   const user = said.text('userId')
-  if (session !== undefined && token !== undefined) {
-    throw new FanfareError('bad_request', 'Log in with a session or with a token, not with both.')
+  if ([session, token, key].filter((one) => one !== undefined).length > 1) {
+    throw new FanfareError(
+      'bad_request',
+      'Log in with a session, a token or a key: with one of them.',
+    )
   }
   if (session !== undefined) return { kind: 'session', session, user }
-  if (token !== undefined) return { kind: 'token', token, user }
+  if (token !== undefined) return { kind: 'token', secret: token, user }
+  if (key !== undefined) return { kind: 'key', secret: key, user }
   return undefined
 }
 

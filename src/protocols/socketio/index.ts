@@ -1,14 +1,12 @@
 import { createServer, type IncomingMessage, type Server as HttpServer } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { Server } from 'socket.io'
-import { JwtVerifier } from '../../access/jwt.ts'
 import { isForeign, type Credentials } from '../../access/trust.ts'
 import { doorOf } from '../../config/types.ts'
 import { Cors } from '../../http/cors.ts'
 import type { Mount } from '../../http/mount.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError } from '../../model/errors.ts'
-import type { Users } from '../../users/users.ts'
 import type { Door, DoorContext, Running } from '../door.ts'
 import { PREFIX, type SocketIoConfig, socketioConfig, socketioKey } from './config.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
@@ -50,7 +48,7 @@ class SocketIoMount implements Mount {
   #cors: Cors
   readonly #traffic: Traffic
   readonly #host: ConnectionHost
-  #logins: Logins
+  readonly #logins: Logins
   readonly #recovery: Recovery
   /** It listens to nothing: requests are handed to it. */
   readonly #http: HttpServer
@@ -70,15 +68,13 @@ class SocketIoMount implements Mount {
     const encoders = [0, 1, 2, 3].map(
       (form) => new EventEncoder({ envelope: (form & 1) !== 0, offsets: (form & 2) !== 0 }),
     )
-    this.#logins = loginsOf(users)
+    this.#logins = new Logins(users.sessions, context.access)
     this.#recovery = new Recovery(options.recoveryTime, options.maxRecoveries)
-    const logins = (): Logins => this.#logins
     this.#host = {
       hub: users.hub,
       users,
-      get logins() {
-        return logins()
-      },
+      access: context.access,
+      logins: this.#logins,
       recovery: this.#recovery,
       traffic: this.#traffic,
       // As they are now, for connections that are open, too.
@@ -141,7 +137,6 @@ class SocketIoMount implements Mount {
       this.#options = options
       this.#cors = new Cors(options, { allow: '', expose: '' })
       this.#recovery.update(options.recoveryTime, options.maxRecoveries)
-      this.#logins = loginsOf(users)
       this.#io.connectTimeout(users.config.authenticationTimeOut)
       setMaxBytes(this.#io, config.limits.maxBodyBytes)
     }
@@ -167,9 +162,9 @@ class SocketIoMount implements Mount {
   }
 
   #arrived(conn: EngineSocket): void {
-    const { trust, users } = this.#context
+    const { access, users } = this.#context
     const credentials = credentialsOf(conn.request)
-    const peer = trust.clientOf(credentials) ?? credentials.peer
+    const peer = access.clientOf(credentials) ?? credentials.peer
     this.#waiting++
     this.#traffic.opened()
     conn.once('close', () => this.#traffic.closed())
@@ -219,8 +214,4 @@ function corsOf(cors: Cors, { allow_credentials: credentials }: SocketIoConfig):
 interface CorsOptions {
   origin: boolean | string | string[]
   credentials?: boolean
-}
-
-function loginsOf(users: Users): Logins {
-  return new Logins(users.sessions, JwtVerifier.from(users.config.jwt))
 }

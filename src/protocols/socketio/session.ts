@@ -1,3 +1,5 @@
+import type { Access } from '../../access/access.ts'
+import type { Caller } from '../../access/caller.ts'
 import type { Since } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
@@ -13,12 +15,14 @@ import { type EventEncoder, eventText, type Form } from './encoder.ts'
 import { Following } from './following.ts'
 import type { Handshake, Offset } from './handshake.ts'
 import type { Link } from './link.ts'
+import { userOf } from './login.ts'
 import type { State, Stretch } from './recovery.ts'
 
 /** What all sessions share. */
 export interface SessionHost {
   readonly hub: Hub
   readonly users: Users
+  readonly access: Access
   readonly traffic: Traffic
   /** Channels in one connection. */
   readonly maxChannels: number
@@ -38,6 +42,9 @@ const NOTHING = new Selectors([])
 /** A user on one connection: what it follows, and what it may do. */
 export class Session {
   readonly user: string
+  #caller: Caller
+  /** Under which version of what holds that is so. */
+  #version: number
   readonly #host: SessionHost
   readonly #link: Link
   /** What the user is subscribed to. */
@@ -53,11 +60,28 @@ export class Session {
   #start: Since
 
   /** Made before the user counts as connected: what it is sent from then on is for this session. */
-  constructor(host: SessionHost, link: Link, user: string) {
+  constructor(host: SessionHost, link: Link, caller: Caller) {
     this.#start = idOf(host.hub.head)
     this.#host = host
     this.#link = link
-    this.user = user
+    this.user = userOf(caller)
+    this.#caller = caller
+    this.#version = host.access.version
+  }
+
+  get #now(): Caller {
+    const { access } = this.#host
+    if (this.#version !== access.version) {
+      this.#caller = access.refreshed(this.#caller)
+      this.#version = access.version
+    }
+    return this.#caller
+  }
+
+  /** Whether what an earlier connection followed by itself may be followed by this one. */
+  mayGoOn(own: Selectors): boolean {
+    const { grants, user } = this.#now
+    return grants.subscribe.allowAll(own, user) && grants.history.allowAll(own, user)
   }
 
   /** The user is subscribed to these, unless it was heard since that it is not. */
@@ -170,8 +194,9 @@ export class Session {
   }
 
   async #subscribe({ names, as, since }: Command & { kind: 'subscribe' }): Promise<Done> {
-    const { users, maxChannels } = this.#host
-    const selectors = followable(names, this.user, users, as === 'session')
+    const { access, maxChannels } = this.#host
+    const selectors = followable(names, as === 'session')
+    await access.mustFollow(this.#now, selectors, since.kind !== 'now')
     if (as === 'session' && this.#own.with(selectors).size > maxChannels) {
       const detail = `One connection follows at most ${maxChannels} channels.`
       throw new FanfareError('too_many', detail)
@@ -209,7 +234,8 @@ export class Session {
       given = given.with(selectors)
     }
     // What an application subscribed a user to, beyond what that may do itself, stays.
-    const own = given.channels.filter((channel) => users.maySubscribe.allow(channel, this.user))
+    const { grants, user } = this.#now
+    const own = given.channels.filter((channel) => grants.subscribe.allow(channel, user))
     for (const channel of given.without(this.#own).channels) {
       if (!own.includes(channel)) {
         throw new FanfareError('forbidden', 'This user may not change that subscription.')
@@ -225,10 +251,8 @@ export class Session {
   }
 
   async #publish({ draft, name }: Command & { kind: 'publish' }): Promise<Done> {
-    const { users, hub, traffic, maxBodyBytes } = this.#host
-    if (!users.mayPublish.allow(draft.channel, this.user)) {
-      throw new FanfareError('forbidden', 'This user may not publish there; see users.publish.')
-    }
+    const { access, hub, traffic, maxBodyBytes } = this.#host
+    await access.mustPublish(this.#now, draft.channel)
     if (draft.body.length > maxBodyBytes) {
       throw new FanfareError('too_large', `A message has at most ${maxBodyBytes} bytes here.`)
     }
@@ -238,10 +262,10 @@ export class Session {
   }
 
   async #present({ channel, name }: Command & { kind: 'presence' }): Promise<Done> {
-    const { presence, maySubscribe } = this.#host.users
-    if (!maySubscribe.allow(channel, this.user)) {
-      throw new FanfareError('forbidden', 'This user may not subscribe there; see users.subscribe.')
-    }
+    const { access } = this.#host
+    const { presence } = this.#host.users
+    await access.mustFollow(this.#now, Selectors.channel(channel), false)
+    access.mustSeePresence(this.#now, channel)
     if (!presence.isOn(channel)) {
       throw new FanfareError('forbidden', 'Nobody is told who is there; see users.presence.')
     }

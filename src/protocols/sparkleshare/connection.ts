@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net'
 import { StreamConnection } from '../../http/stream.ts'
 import type { ChannelName } from '../../model/channel.ts'
+import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import type { MessageId } from '../../model/id.ts'
-import { attempt } from '../../model/maybe.ts'
+import { attempt, chain } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
 import { PacedSink, PacedWriter } from '../../net/paced.ts'
 import { draftOf, type Packet, readPacket } from './packet.ts'
@@ -50,14 +51,26 @@ export class SparkleshareConnection {
   }
 
   #register({ channel, repo, dialect }: Packet): void {
-    const { hub, encoders, limits } = this.#server
-    if (this.#registrations.has(channel) || this.#registrations.size >= limits.maxSubscriptions) {
-      return
+    const { access, hub, encoders, limits, traffic, onError } = this.#server
+    const selectors = Selectors.channel(channel)
+    const register = (): void => {
+      const known = this.#registrations
+      if (this.#socket.destroyed || known.has(channel) || known.size >= limits.maxSubscriptions)
+        return
+      const sink = new Registration(this.#writer, () => void this.#socket.destroy())
+      known.set(channel, sink)
+      const encoder = encoders[dialect][repo.startsWith('/') ? '/' : '']
+      sink.attach(hub.follow({ selectors, encoder, sink }))
     }
-    const sink = new Registration(this.#writer, () => void this.#socket.destroy())
-    this.#registrations.set(channel, sink)
-    const encoder = encoders[dialect][repo.startsWith('/') ? '/' : '']
-    sink.attach(hub.follow({ selectors: Selectors.channel(channel), encoder, sink }))
+    // There is no answer to this either.
+    attempt(
+      () => access.mustFollow(access.identifyPeer(this.#peer), selectors, false),
+      register,
+      (error) => {
+        traffic.refused++
+        if (asFanfareError(error) !== error) onError(error)
+      },
+    )
   }
 
   #unregister(channel: ChannelName): void {
@@ -67,19 +80,24 @@ export class SparkleshareConnection {
 
   /** There is no answer to this: what goes wrong is for the server's log. */
   #publish(packet: Packet): void {
-    const { hub, traffic, onError } = this.#server
+    const { access, hub, traffic, onError } = this.#server
     if (!this.#server.trusts(this.#peer, traffic)) return
     // A store that has to wait may announce a message before it answers which one that is.
     this.#writer.hold()
     attempt(
-      () => hub.publish(draftOf(packet), traffic),
+      () => {
+        const draft = draftOf(packet)
+        const allowed = access.mustPublish(access.identifyPeer(this.#peer), draft.channel)
+        return chain(allowed, () => hub.publish(draft, traffic))
+      },
       ({ id }) => {
         this.#registrations.get(packet.channel)?.isOwn(id)
         this.#writer.release()
       },
       (error) => {
         this.#writer.release()
-        onError(error)
+        if (error instanceof FanfareError && error.status === 403) traffic.refused++
+        else onError(error)
       },
     )
   }

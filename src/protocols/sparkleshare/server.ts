@@ -1,6 +1,6 @@
 import type { AddressInfo, Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
-import type { Trust } from '../../access/trust.ts'
+import type { Access } from '../../access/access.ts'
 import type { Limits } from '../../config/types.ts'
 import { type StreamOptions, streamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
@@ -31,7 +31,7 @@ export class SparkleshareServer {
   readonly onError: (error: unknown) => void
   /** Notifications over TCP, and connections to ZeroMQ's commands, of peers that are not trusted. */
   refused = 0
-  readonly #trust: Trust
+  readonly access: Access
   /** What the doors' addresses are by default. */
   readonly #address: string
   readonly listener: TcpListener
@@ -45,7 +45,7 @@ export class SparkleshareServer {
     this.hub = context.hub(config.store)
     this.traffic = context.traffic.of('sparkleshare')
     this.zeromqTraffic = context.traffic.of('zeromq')
-    this.#trust = context.trust
+    this.access = context.access
     this.#address = context.config.address
     this.onError = (error) => context.onError(error)
     const { limits, traffic } = this
@@ -78,7 +78,7 @@ export class SparkleshareServer {
    */
   trusts(address: string, traffic: Traffic): boolean {
     try {
-      this.#trust.mustPublish({ peer: address, header: () => undefined })
+      void this.access.mustBeTrusted(address)
       return true
     } catch (error) {
       if (!(error instanceof FanfareError)) throw error

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { Trust } from '../../access/trust.ts'
+import type { Access } from '../../access/access.ts'
+import type { Caller } from '../../access/caller.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import { errorReply, type HeaderLines, reply } from '../../http/reply.ts'
 import type { Published } from '../../hub/contract.ts'
@@ -7,7 +8,7 @@ import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { formatId, type MessageId } from '../../model/id.ts'
-import { attempt, type MaybePromise } from '../../model/maybe.ts'
+import { all, attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import type { Draft } from '../../model/message.ts'
 import type { Route } from '../door.ts'
 import type { Deliveries } from './deliveries.ts'
@@ -17,7 +18,7 @@ export interface HookOptions {
   /** What it is called where deliveries are told apart. */
   readonly name: string
   readonly path: string
-  /** How requests are signed; undefined: only trusted peers may post. */
+  /** How requests are signed; undefined: whoever may publish may post. */
   readonly scheme?: Scheme | undefined
   /** Leaves GET and HEAD to whoever answers them otherwise. */
   readonly leavesGet?: boolean
@@ -31,7 +32,7 @@ export interface HookOptions {
 /** What the hooks of one server share. */
 export interface HookContext {
   readonly hub: Hub
-  readonly trust: Trust
+  readonly access: Access
   readonly deliveries: Deliveries
   readonly traffic: Traffic
 }
@@ -93,18 +94,31 @@ export class Hook implements Route {
 
   /** Nothing of a request is read before it is known whose it is. */
   #post(exchange: Exchange): MaybePromise<Outcome> {
+    const { scheme } = this.#options
+    const { access } = this.#context
+    if (scheme) {
+      scheme.verify(exchange)
+      return this.#deliver(exchange, access.signedBy(this.name))
+    }
+    return chain(access.identify(exchange), (caller) => {
+      access.mustBePublisher(caller)
+      return this.#deliver(exchange, caller)
+    })
+  }
+
+  #deliver(exchange: Exchange, caller: Caller): MaybePromise<Outcome> {
     const { scheme, deliveryOf } = this.#options
-    const { trust, deliveries } = this.#context
-    if (scheme) scheme.verify(exchange)
-    else trust.mustPublish(exchange)
+    const { deliveries } = this.#context
     const delivery = deliveryOf?.(exchange)
-    if (delivery === undefined) return this.#publish(exchange, scheme?.print(exchange))
+    if (delivery === undefined) {
+      return this.#publish(exchange, caller, scheme?.print(exchange))
+    }
     const key = `${this.name}:${printOf(delivery)}`
     const known = deliveries.find(key)
     if (known) return { id: known.id, duplicate: true }
     const underWay = deliveries.underWay(key)
     if (underWay) return underWay.then((id) => ({ id, duplicate: true }))
-    const outcome = this.#publish(exchange, scheme?.print(exchange) ?? printOf(delivery))
+    const outcome = this.#publish(exchange, caller, scheme?.print(exchange) ?? printOf(delivery))
     if (outcome instanceof Promise)
       deliveries.follow(
         key,
@@ -115,9 +129,16 @@ export class Hook implements Route {
   }
 
   /** @param print the same for two requests only when they tell of the same */
-  #publish(exchange: Exchange, print: string | undefined): MaybePromise<Outcome> {
-    const { hub, traffic } = this.#context
+  #publish(exchange: Exchange, caller: Caller, print: string | undefined): MaybePromise<Outcome> {
+    const { access } = this.#context
     const drafts = this.#options.read(exchange)
+    return chain(all(drafts.map(({ channel }) => access.mustPublish(caller, channel))), () =>
+      this.#append(drafts, print),
+    )
+  }
+
+  #append(drafts: readonly Draft[], print: string | undefined): MaybePromise<Outcome> {
+    const { hub, traffic } = this.#context
     const results = drafts.map((draft, index) => {
       if (print === undefined) return hub.publish(draft, traffic)
       const key = `webhook:${this.name}:${print}${index === 0 ? '' : `:${index}`}`

@@ -50,7 +50,7 @@ export const webhooks: Door = {
     delivered.set(hub, deliveries)
     const shared: HookContext = {
       hub,
-      trust: context.trust,
+      access: context.access,
       deliveries,
       traffic: context.traffic.of('webhooks'),
     }

@@ -1,4 +1,6 @@
 import type { ClosingWebSocket, FrameWriter } from '../../http/closing.ts'
+import type { Caller } from '../../access/caller.ts'
+import type { Standing } from '../../access/standing.ts'
 import type { StreamConnection } from '../../http/stream.ts'
 import type { EndReason, Since, Sink } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
@@ -6,7 +8,7 @@ import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import { type Cursor, earlierOf, formatCursor } from '../../model/cursor.ts'
 import { formatId } from '../../model/id.ts'
-import { attempt } from '../../model/maybe.ts'
+import { attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import type { Selectors } from '../../model/selector.ts'
 import { textFrame } from '../../net/text-frame.ts'
 import type { FrameEncoder } from './codec.ts'
@@ -30,6 +32,11 @@ export interface ConnectionContext {
 const UNSUPPORTED = 1003
 const POLICY_VIOLATION = 1008
 const INTERNAL_ERROR = 1011
+/** Of the numbers that are anybody's (section 7.4.2): what the client has shown is no longer good. */
+const UNAUTHORIZED = 4401
+
+/** Commands of one client that wait for one before them. */
+const MOST_WAITING = 1_000
 
 /**
  * One WebSocket: its channels are one subscription with one cursor. Frames are written to the socket
@@ -39,25 +46,28 @@ export class WebSocketConnection implements Sink, FrameWriter {
   readonly #socket: ClosingWebSocket
   readonly #stream: StreamConnection
   readonly #context: ConnectionContext
-  readonly #mayPublish: () => void
+  readonly #standing: Standing
+  /** A command waits to be allowed; those behind it, in their order. */
+  #waits = false
+  readonly #waiting: Command[] = []
   #subscriptions: Subscriptions | undefined
   #isOpen = true
   /** Bytes of answers that the kernel has not taken yet, and whether the socket is to tell. */
   #unreadAnswers = 0
   #awaitsSocket = false
 
-  /** @param mayPublish throws when this client may not */
+  /** @param standing who its client is */
   constructor(
     socket: ClosingWebSocket,
     stream: StreamConnection,
     context: ConnectionContext,
-    mayPublish: () => void,
+    standing: Standing,
   ) {
     this.#socket = socket
     this.#stream = stream
     this.#context = context
-    this.#mayPublish = mayPublish
     socket.writer = this
+    this.#standing = standing
     socket.on('message', (data, isBinary) => {
       if (socket.readyState !== socket.OPEN) return
       if (isBinary) this.#close(UNSUPPORTED, 'frames are JSON text')
@@ -102,6 +112,11 @@ export class WebSocketConnection implements Sink, FrameWriter {
     this.#isOpen = false
   }
 
+  /** What its client has shown is no longer good. */
+  expire({ message }: FanfareError): void {
+    if (this.#isOpen) this.#close(UNAUTHORIZED, message)
+  }
+
   #close(code: number, reason: string): void {
     this.#stream.subscription?.close()
     this.#socket.close(code, reason)
@@ -109,7 +124,12 @@ export class WebSocketConnection implements Sink, FrameWriter {
 
   #received(text: string): void {
     try {
-      this.#obey(readCommand(text, this.#context.maxChannels, this.#context.hub.partitions))
+      const { maxChannels, hub } = this.#context
+      const command = readCommand(text, maxChannels, hub.partitions)
+      if (!this.#waits) this.#obey(command)
+      else if (this.#waiting.push(command) > MOST_WAITING) {
+        this.#close(POLICY_VIOLATION, 'too many frames wait for their answer')
+      }
     } catch (thrown) {
       if (thrown instanceof CommandError) this.#fail(thrown.error, thrown.ref)
       else this.#fail(thrown, undefined)
@@ -120,18 +140,58 @@ export class WebSocketConnection implements Sink, FrameWriter {
     const { ref } = command
     switch (command.kind) {
       case 'subscribe':
-        this.#subscribe(command)
+        this.#admit(command)
         return
       case 'unsubscribe':
         this.#subscriptions?.drop(command.selectors)
         this.#send({ unsubscribed: command.names, ref })
         return
       case 'publish':
-        this.#publish(command)
+        this.#admit(command)
         return
       case 'ping':
         this.#send({ pong: formatCursor(this.#context.hub.head), ref })
     }
+  }
+
+  /** What has to be waited for, those behind it wait for as well: frames are obeyed in their order. */
+  #admit(command: Command & { kind: 'subscribe' | 'publish' }): void {
+    const standing = this.#standing
+    let now = true
+    let settled = false
+    const done = (then: () => void): void => {
+      settled = true
+      if (now) then()
+      else {
+        this.#waits = false
+        if (this.#isOpen) then()
+        while (!this.#waits && this.#isOpen) {
+          const next = this.#waiting.shift()
+          if (!next) return
+          this.#obey(next)
+        }
+      }
+    }
+    attempt(
+      () => chain(standing.now(), (caller) => this.#mustBeAllowed(caller, command)),
+      () =>
+        done(() => {
+          if (command.kind === 'subscribe') this.#subscribe(command)
+          else this.#publish(command)
+        }),
+      (error) => done(() => this.#fail(error, command.ref)),
+    )
+    now = false
+    if (!settled) this.#waits = true
+  }
+
+  #mustBeAllowed(
+    caller: Caller,
+    command: Command & { kind: 'subscribe' | 'publish' },
+  ): MaybePromise<void> {
+    const { access } = this.#standing
+    if (command.kind === 'publish') return access.mustPublish(caller, command.draft.channel)
+    return access.mustFollow(caller, command.selectors, command.since.kind !== 'now')
   }
 
   #subscribe({ selectors, names, since, ref }: Command & { kind: 'subscribe' }): void {
@@ -150,7 +210,6 @@ export class WebSocketConnection implements Sink, FrameWriter {
   #publish({ draft, name, ref }: Command & { kind: 'publish' }): void {
     attempt(
       () => {
-        this.#mayPublish()
         const { hub, maxBodyBytes, traffic } = this.#context
         if (draft.body.length > maxBodyBytes) {
           throw new FanfareError('too_large', `A message has at most ${maxBodyBytes} bytes here.`)

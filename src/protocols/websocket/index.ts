@@ -2,16 +2,19 @@
  * The websocket door: JSON text frames both ways. On `websocket` locations, and on `subscriber` ones for
  * requests that upgrade. See docs/protocols/websocket.md.
  */
+import { NOTHING } from '../../access/access.ts'
+import type { Caller } from '../../access/caller.ts'
+import { Standing } from '../../access/standing.ts'
 import { isForeign } from '../../access/trust.ts'
 import { type LocationConfig, optionsOf } from '../../config/types.ts'
 import { Cors, corsOptions } from '../../http/cors.ts'
 import type { Exchange, Upgrade } from '../../http/exchange.ts'
-import { readWanted, startOf, type Wanted } from '../../http/following.ts'
+import { readWanted, startOf, type Wanted, wantsHistory } from '../../http/following.ts'
 import { errorReply } from '../../http/reply.ts'
 import { StreamConnection, type StreamOptions, streamOptions } from '../../http/stream.ts'
 import { bytesToText, percentDecode } from '../../model/channel.ts'
 import { FanfareError } from '../../model/errors.ts'
-import { attempt } from '../../model/maybe.ts'
+import { attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
 import { NOW } from '../../hub/contract.ts'
 import type { Door, DoorContext, LocationHandler } from '../door.ts'
@@ -100,16 +103,29 @@ class WebSocketLocation implements LocationHandler {
       this.#refuse(upgrade, error)
       return true
     }
+    const { access } = this.#door
+    const identify = (): MaybePromise<Caller> => access.identify(upgrade, this.#publishers)
     attempt(
-      () => (wanted ? startOf(this.#context.hub, wanted) : NOW),
-      (since) => {
+      () =>
+        chain(identify(), (caller) =>
+          chain(
+            wanted ? access.mustFollow(caller, wanted.selectors, wantsHistory(wanted)) : undefined,
+            () =>
+              chain(wanted ? startOf(this.#context.hub, wanted) : NOW, (since) => ({
+                caller,
+                since,
+              })),
+          ),
+        ),
+      ({ caller, since }) => {
         upgrade.accept((socket, raw) => {
           const stream = new StreamConnection(raw, this.#stream)
-          const connection = new WebSocketConnection(socket, stream, this.#context, () =>
-            this.#door.trust.mustPublish(upgrade, this.#publishers),
-          )
+          const standing = new Standing(access, caller, identify)
+          const connection = new WebSocketConnection(socket, stream, this.#context, standing)
           const selectors = wanted?.selectors ?? new Selectors([])
           connection.open(selectors, wanted ? namesOf(id, wanted) : [], since)
+          const unwatch = access.watch(caller, (reason) => connection.expire(reason))
+          if (unwatch !== NOTHING) raw.once('close', unwatch)
         })
       },
       (error) => this.#refuse(upgrade, error),

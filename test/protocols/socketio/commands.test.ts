@@ -61,7 +61,7 @@ describe('subscribe', () => {
     ['news/', undefined, 'bad_channel'],
     ['/', { as: 'session' }, 'forbidden'],
     ['new', { as: 'session' }, 'forbidden'],
-    ['talk/', { as: 'session' }, 'forbidden'],
+    ['tal/', { as: 'session' }, 'forbidden'],
     ['private/', { as: 'session' }, 'forbidden'],
     ['', undefined, 'bad_channel'],
     [[], undefined, 'bad_channel'],
@@ -119,7 +119,7 @@ describe('subscribe', () => {
         'error',
         {
           code: 'forbidden',
-          message: 'This user may not subscribe to "other".',
+          message: 'The user "1" may not subscribe to "other".',
           event: 'subscribe',
         },
       ],

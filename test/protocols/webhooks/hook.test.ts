@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Trust } from '../../../src/access/trust.ts'
+import { doorContext } from '../../support/door-context.ts'
 import type { Exchange } from '../../../src/http/exchange.ts'
 import { NO_REQUEST } from '../../../src/http/reply.ts'
 import { LogHub } from '../../../src/hub/log-hub.ts'
@@ -39,7 +39,7 @@ function start() {
     },
     {
       hub,
-      trust: new Trust(['127.0.0.1'], []),
+      access: doorContext(hub).access,
       deliveries: new Deliveries(1000, 10),
       traffic: new Traffic(),
     },

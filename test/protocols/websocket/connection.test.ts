@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events'
 import { expect, it, vi } from 'vitest'
 import type { ClosingWebSocket } from '../../../src/http/closing.ts'
+import type { Standing } from '../../../src/access/standing.ts'
 import type { StreamConnection } from '../../../src/http/stream.ts'
 import type { Hub } from '../../../src/hub/hub.ts'
 import { Traffic } from '../../../src/hub/traffic.ts'
@@ -33,7 +34,7 @@ function stalled(maxUnsentBytes: number) {
     socket as unknown as ClosingWebSocket,
     stream as unknown as StreamConnection,
     context,
-    () => {},
+    {} as Standing,
   )
   const ping = (): void => void socket.emit('message', Buffer.from('{"ping":1}'), false)
   return { connection, stream, taken, close, ping }

@@ -1,10 +1,16 @@
+import type { Access } from '../../../access/access.ts'
+import type { Caller } from '../../../access/caller.ts'
+import { KEY_PREFIX } from '../../../access/keys.ts'
+import { FanfareError } from '../../../model/errors.ts'
+import { chain, type MaybePromise } from '../../../model/maybe.ts'
 import type { CommandSpec, Handler } from '../command.ts'
 import type { RedisConnection } from '../connection.ts'
 import { NO_INTEGER, RedisError, SYNTAX } from '../errors.ts'
 import { VERSION } from '../info.ts'
 import { integerAt } from '../numbers.ts'
 import type { Args } from '../parser.ts'
-import type { Resp } from '../writer.ts'
+import { respond } from '../replying.ts'
+import type { ReplyWriter, Resp } from '../writer.ts'
 
 const WRONG_PASSWORD = new RedisError(
   'WRONGPASS invalid username-password pair or user is disabled.',
@@ -45,29 +51,71 @@ const echo: Handler = (_connection, args, out) => {
 
 const auth: Handler = (connection, args, out) => {
   if (args.count > 3) throw SYNTAX
-  if (args.count === 2 && !connection.server.guarded) throw NO_PASSWORD
   const user = args.count === 3 ? args.text(1) : 'default'
-  authenticate(connection, user, args.text(args.count - 1))
-  out.ok()
+  const password = args.text(args.count - 1)
+  if (args.count === 2 && !connection.server.guarded && !isOurs(password)) throw NO_PASSWORD
+  return respond(authenticate(connection, user, password), out, (writer) => writer.ok())
 }
 
-/** There is one user, `default`; without a password any will do, as in Redis, and gives no rights. */
-function authenticate(connection: RedisConnection, user: string, password: string): void {
+/** A key, or a token: neither is a password that somebody has made up. */
+function isOurs(password: string): boolean {
+  return password.startsWith(KEY_PREFIX) || /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(password)
+}
+
+/**
+ * Keys and tokens are good for any door, under the name `default` or their own. Beside them there is the
+ * password; without one any will do, as in Redis, and gives no rights.
+ */
+function authenticate(
+  connection: RedisConnection,
+  user: string,
+  password: string,
+): MaybePromise<void> {
   const { server } = connection
+  if (isOurs(password) && !server.isPassword(password)) {
+    return chain(identify(server.access, password), (caller) => {
+      const names: unknown[] = ['default', '', caller.name, caller.user]
+      if (!names.includes(user)) throw WRONG_PASSWORD
+      connection.authenticate(caller)
+    })
+  }
   if (user !== 'default') throw WRONG_PASSWORD
   if (server.guarded && !server.isPassword(password)) throw WRONG_PASSWORD
-  connection.authenticate()
+  connection.authenticate(server.guarded ? server.access.passed('redis.password') : undefined)
+  return undefined
+}
+
+/** @throws RedisError in Redis's words, with ours behind them */
+function identify(access: Access, secret: string): MaybePromise<Caller> {
+  const refused = (error: unknown): never => {
+    if (!(error instanceof FanfareError) || error.code !== 'not_authorized') throw error
+    throw new RedisError(`${WRONG_PASSWORD.message} ${error.message}`)
+  }
+  try {
+    const caller = access.identifySecret(secret)
+    return caller instanceof Promise ? caller.catch(refused) : caller
+  } catch (error) {
+    return refused(error)
+  }
 }
 
 const hello: Handler = (connection, args, out) => {
   const version = args.count > 1 ? versionAt(args) : undefined
-  const options = helloOptions(args)
-  if (options.password !== undefined) {
-    authenticate(connection, options.user ?? '', options.password)
-  }
-  if (!connection.authenticated) throw HELLO_FIRST
-  if (options.name !== undefined) connection.name = clientName(options.name)
-  if (version !== undefined) connection.speak(version)
+  const { user = '', password, name } = helloOptions(args)
+  const authenticated =
+    password === undefined ? undefined : authenticate(connection, user, password)
+  return respond(authenticated, out, (writer) => {
+    if (!connection.authenticated) throw HELLO_FIRST
+    if (name !== undefined) connection.name = clientName(name)
+    if (version !== undefined) {
+      connection.speak(version)
+      writer.resp = version
+    }
+    writeHello(connection, writer)
+  })
+}
+
+function writeHello(connection: RedisConnection, out: ReplyWriter): void {
   out.map(7)
   out.bulk('server')
   out.bulk('redis')

@@ -1,5 +1,6 @@
+import type { ChannelName } from '../../../model/channel.ts'
 import type { Glob } from '../../../model/glob.ts'
-import { all } from '../../../model/maybe.ts'
+import { all, chain } from '../../../model/maybe.ts'
 import type { CommandSpec, Handler } from '../command.ts'
 import { NO_INTEGER, RedisError, SYNTAX } from '../errors.ts'
 import { integerAt } from '../numbers.ts'
@@ -12,14 +13,22 @@ import type { ReplyWriter } from '../writer.ts'
 const MOST_SCANNED = 10_000
 const SCANNED = 10
 
-const exists: Handler = ({ server }, args, out) => {
-  const stats = channelsOf(args).map((channel) => server.hub.stat(channel))
-  return respond(all(stats), out, countKnown)
+const exists: Handler = (connection, args, out) => {
+  const { hub } = connection.server
+  const channels = channelsOf(args)
+  const stats = chain(connection.mustFollow(channels, false), () =>
+    all(channels.map((channel) => hub.stat(channel))),
+  )
+  return respond(stats, out, countKnown)
 }
 
-const del: Handler = ({ server }, args, out) => {
-  const removed = channelsOf(args).map((channel) => server.hub.remove(channel))
-  return respond(all(removed), out, countKnown)
+const del: Handler = (connection, args, out) => {
+  const { hub } = connection.server
+  const channels = channelsOf(args)
+  const removed = chain(all(channels.map((channel) => connection.mustPublish(channel))), () =>
+    all(channels.map((channel) => hub.remove(channel))),
+  )
+  return respond(removed, out, countKnown)
 }
 
 function countKnown(out: ReplyWriter, stats: readonly unknown[]): void {
@@ -31,17 +40,22 @@ function channelsOf(args: Args) {
   return Array.from({ length: args.count - 1 }, (_, index) => channelOf(args.text(index + 1)))
 }
 
-const type: Handler = ({ server }, args, out) =>
-  respond(server.hub.stat(server.channelAt(args, 1)), out, (writer, stat) =>
-    writer.simple(stat ? 'stream' : 'none'),
-  )
+const type: Handler = (connection, args, out) => {
+  const { server } = connection
+  const channel = server.channelAt(args, 1)
+  const known = chain(connection.mustFollow([channel], false), () => server.hub.stat(channel))
+  return respond(known, out, (writer, stat) => writer.simple(stat ? 'stream' : 'none'))
+}
 
-const scan: Handler = ({ server }, args, out) => {
+const scan: Handler = (connection, args, out) => {
+  const { server } = connection
   if (!/^\d{1,15}$/.test(args.text(1))) throw new RedisError('ERR invalid cursor')
   const cursor = Number(args.text(1))
   const { limit, glob, slash, streams } = scanOptions(args)
+  const seen = (name: ChannelName): boolean =>
+    (glob?.matches(name) ?? true) && connection.sees(name)
   return respond(server.hub.channels(cursor, limit), out, (writer, page) => {
-    const names = streams ? page.names.filter((name) => glob?.matches(name) ?? true) : []
+    const names = streams ? page.names.filter(seen) : []
     writer.array(2)
     writer.bulk(String(page.cursor))
     writer.array(names.length)
@@ -104,7 +118,7 @@ export const keyCommands: Readonly<Record<string, CommandSpec>> = {
     ...of,
     arity: -2,
     run: del,
-    trusted: true,
+    publishes: true,
     keys: [1, -1, 1],
     summary: 'Delete a key',
     since: '1.0.0',
@@ -113,7 +127,7 @@ export const keyCommands: Readonly<Record<string, CommandSpec>> = {
     ...of,
     arity: -2,
     run: del,
-    trusted: true,
+    publishes: true,
     keys: [1, -1, 1],
     summary: 'Delete a key asynchronously in another thread.',
     since: '4.0.0',

@@ -4,7 +4,8 @@ import type { CommandSpec, Handler, Reply } from '../command.ts'
 import { RedisError } from '../errors.ts'
 import { help } from './help.ts'
 import type { Args } from '../parser.ts'
-import { channelOf, globOf, type Kind } from '../subscriptions.ts'
+import { respond } from '../replying.ts'
+import { channelOf, globOf, type Kind, patternOf } from '../subscriptions.ts'
 import type { ReplyWriter } from '../writer.ts'
 
 /** What each of the commands says back. */
@@ -16,19 +17,26 @@ const WORDS: Readonly<Record<Kind, readonly [string, string]>> = {
 
 function subscribe(kind: Kind): Handler {
   const [word] = WORDS[kind]
-  return ({ subscriptions }, args, out) => {
+  return (connection, args, out) => {
+    const { subscriptions } = connection
     const names = rest(args, 1)
     subscriptions.check(kind, names)
-    for (const name of names) {
-      subscriptions.add(kind, name)
-      const { total } = subscriptions
-      confirm(
-        out,
-        word,
-        name,
-        kind === 'shard' ? subscriptions.size('shard') : total - subscriptions.size('shard'),
-      )
-    }
+    const allowed =
+      kind === 'pattern'
+        ? connection.mustFollow([], false, names.map(patternOf))
+        : connection.mustFollow(names.map(channelOf), false)
+    return respond(allowed, out, (writer) => {
+      for (const name of names) {
+        subscriptions.add(kind, name)
+        const { total } = subscriptions
+        confirm(
+          writer,
+          word,
+          name,
+          kind === 'shard' ? subscriptions.size('shard') : total - subscriptions.size('shard'),
+        )
+      }
+    })
   }
 }
 
@@ -57,10 +65,15 @@ function confirm(out: ReplyWriter, word: string, name: string | undefined, count
   out.integer(count)
 }
 
-const publish: Handler = ({ server }, args, out) => {
+const publish: Handler = (connection, args, out) => {
+  const { server } = connection
   if (args.length(2) > server.limits.maxBodyBytes) throw new FanfareError('too_large')
-  const draft: Draft = { channel: server.channelAt(args, 1), body: args.own(2) }
-  const published = server.hub.publish(draft, server.counted)
+  const channel = server.channelAt(args, 1)
+  const allowed = connection.mustPublish(channel)
+  const draft: Draft = { channel, body: args.own(2) }
+  const published = allowed
+    ? allowed.then(() => server.hub.publish(draft, server.counted))
+    : server.hub.publish(draft, server.counted)
   if (published instanceof Promise) {
     return published.then(
       ({ receivers }): Reply =>
@@ -73,26 +86,32 @@ const publish: Handler = ({ server }, args, out) => {
 }
 
 function channels(kind: Kind): Handler {
-  return ({ server }, args, out) => {
+  return (connection, args, out) => {
+    const { server } = connection
     if (args.count > 3) {
       throw new RedisError(
         `ERR unknown subcommand or wrong number of arguments for '${args.text(1)}'. Try PUBSUB HELP.`,
       )
     }
     const glob = args.count === 3 ? globOf(args.text(2)) : undefined
-    const names = [...server.subscribers[kind].keys()].filter((name) => glob?.matches(name) ?? true)
+    const names = [...server.subscribers[kind].keys()].filter((name) => {
+      return (glob?.matches(name) ?? true) && connection.sees(channelOf(name))
+    })
     out.array(names.length)
     for (const name of names) out.bulk(name)
   }
 }
 
-const numsub: Handler = ({ server }, args, out) => {
+const numsub: Handler = (connection, args, out) => {
+  const { server } = connection
   const names = rest(args, 2)
-  out.array(2 * names.length)
-  for (const name of names) {
-    out.bulk(name)
-    out.integer(server.hub.receivers(channelOf(name)))
-  }
+  return respond(connection.mustFollow(names.map(channelOf), false), out, (writer) => {
+    writer.array(2 * names.length)
+    for (const name of names) {
+      writer.bulk(name)
+      writer.integer(server.hub.receivers(channelOf(name)))
+    }
+  })
 }
 
 const numpat: Handler = ({ server }, _args, out) => {
@@ -108,7 +127,7 @@ function rest(args: Args, from: number): string[] {
 const subscribing = { group: 'pubsub', subscribed: true, subscribes: true } as const
 const publishing = {
   group: 'pubsub',
-  trusted: true,
+  publishes: true,
   appends: true,
   arity: 3,
   run: publish,

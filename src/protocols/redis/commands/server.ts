@@ -82,13 +82,13 @@ const commandInfo: Handler = (connection, args, out) => {
 
 function writeCommand(
   out: ReplyWriter,
-  { name, arity, flags, keys, group, trusted, subcommands }: Command,
+  { name, arity, flags, keys, group, publishes, trusted, subcommands }: Command,
 ): void {
   const [first, last, step] = keys ?? [0, 0, 0]
   out.array(10)
   out.bulk(name)
   out.integer(arity)
-  const all = [...(flags ?? []), ...(trusted ? ['write'] : [])]
+  const all = [...(flags ?? []), ...(publishes || trusted ? ['write'] : [])]
   out.set(all.length)
   for (const flag of all) out.simple(flag)
   out.integer(first)

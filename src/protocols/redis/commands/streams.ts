@@ -18,13 +18,16 @@ import { BlockedRead, type Found, readStreams, type ReadRequest, type Stream } f
 import { addOptions } from './xadd.ts'
 import { help } from './help.ts'
 
-const xadd: Handler = ({ server }, args, out) => {
+const xadd: Handler = (connection, args, out) => {
+  const { server } = connection
   const { hub, limits, counted } = server
   const { create, fields } = addOptions(args)
   const channel = server.channelAt(args, 1)
   const draft = readEntry(args, fields, channel)
   if (draft.body.length > limits.maxBodyBytes) throw new FanfareError('too_large')
-  const known = create ? true : chain(hub.stat(channel), (stat) => stat !== undefined)
+  const known = chain(connection.mustPublish(channel), () =>
+    create ? true : chain(hub.stat(channel), (stat) => stat !== undefined),
+  )
   const id = chain(
     known,
     (there): MaybePromise<MessageId | undefined> =>
@@ -39,7 +42,8 @@ function writeId(out: ReplyWriter, id: MessageId | undefined): void {
 }
 
 function range(newest: boolean): Handler {
-  return ({ server }, args, out) => {
+  return (connection, args, out) => {
+    const { server } = connection
     const [first, last] = newest ? [3, 2] : [2, 3]
     const bounds = { ...startOf(args.text(first)), ...endOf(args.text(last)) }
     let count = Number.POSITIVE_INFINITY
@@ -51,14 +55,18 @@ function range(newest: boolean): Handler {
     }
     const channel = server.channelAt(args, 1)
     const maxBytes = server.config.maxReplyBytes
+    const allowed = connection.mustFollow([channel], true)
     if (count === 0) {
-      return respond(server.hub.stat(channel), out, (writer, stat) => {
+      const known = chain(allowed, () => server.hub.stat(channel))
+      return respond(known, out, (writer, stat) => {
         if (stat) writer.nilArray()
         else writer.array(0)
       })
     }
     return respond(
-      readRange(server.hub, { channel, range: bounds, count, newest, maxBytes }),
+      chain(allowed, () =>
+        readRange(server.hub, { channel, range: bounds, count, newest, maxBytes }),
+      ),
       out,
       writeEntries,
     )
@@ -68,7 +76,8 @@ function range(newest: boolean): Handler {
 const xread: Handler = (connection, args, out) => {
   const { request, block } = readRequest(connection, args)
   const { hub } = connection.server
-  const found = readStreams(hub, request)
+  const channels = request.streams.map(({ channel }) => channel)
+  const found = chain(connection.mustFollow(channels, true), () => readStreams(hub, request))
   if (found instanceof Promise) {
     return found.then(async (later) => foundOrWait(connection, request, block, later))
   }
@@ -172,12 +181,15 @@ function streamsFrom(
   })
 }
 
-const xlen: Handler = ({ server }, args, out) =>
-  respond(server.hub.stat(server.channelAt(args, 1)), out, (writer, stat) =>
-    writer.integer(stat?.messages ?? 0),
-  )
+const xlen: Handler = (connection, args, out) => {
+  const { server } = connection
+  const channel = server.channelAt(args, 1)
+  const stat = chain(connection.mustFollow([channel], false), () => server.hub.stat(channel))
+  return respond(stat, out, (writer, known) => writer.integer(known?.messages ?? 0))
+}
 
-const xinfo: Handler = ({ server }, args, out) => {
+const xinfo: Handler = (connection, args, out) => {
+  const { server } = connection
   if (args.count > 3) {
     throw new RedisError('ERR XINFO STREAM FULL is not supported here: use XINFO STREAM and XRANGE')
   }
@@ -188,7 +200,9 @@ const xinfo: Handler = ({ server }, args, out) => {
     chain(hub.read({ selectors, after: 0 as MessageId, limit: 1, newest }), ({ messages }) =>
       messages.at(0),
     )
-  const parts = chain(hub.stat(channel), (stat) =>
+  const allowed = connection.mustFollow([channel], true)
+  const known = chain(allowed, () => hub.stat(channel))
+  const parts = chain(known, (stat) =>
     chain(all([edge(false), edge(true)]), ([first, last]) => ({ stat, first, last })),
   )
   return respond(parts, out, (writer, { stat, first, last }) => {
@@ -225,11 +239,15 @@ function writeInfo(
 }
 
 /** There are no groups, which is an answer. */
-const noGroups: Handler = ({ server }, args, out) =>
-  respond(server.hub.stat(channelOf(args.text(2))), out, (writer, stat) => {
+const noGroups: Handler = (connection, args, out) => {
+  const channel = channelOf(args.text(2))
+  const { hub } = connection.server
+  const known = chain(connection.mustFollow([channel], false), () => hub.stat(channel))
+  return respond(known, out, (writer, stat) => {
     if (stat) writer.array(0)
     else writer.error('ERR no such key')
   })
+}
 
 const of = { group: 'stream' } as const
 const onKey = { ...of, keys: [1, 1, 1] } as const
@@ -239,7 +257,7 @@ export const streamCommands: Readonly<Record<string, CommandSpec>> = {
     ...onKey,
     arity: -5,
     run: xadd,
-    trusted: true,
+    publishes: true,
     appends: true,
     summary: 'Appends a new entry to a stream',
     since: '5.0.0',

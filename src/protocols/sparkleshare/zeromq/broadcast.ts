@@ -58,6 +58,8 @@ class BroadcastEncoder implements Encoder {
 export class Broadcast implements Sink {
   readonly #socket: XPublisher
   readonly #hub: Hub
+  /** Whether whoever has connected may be told. */
+  readonly #mayTell: () => boolean
   readonly #onError: (error: unknown) => void
   #dropsUntil = 0
   /** As the socket was opened. */
@@ -70,9 +72,15 @@ export class Broadcast implements Sink {
   #sent: (() => void)[] = []
   unsent = 0
 
-  constructor(socket: XPublisher, hub: Hub, onError: (error: unknown) => void) {
+  constructor(
+    socket: XPublisher,
+    hub: Hub,
+    mayTell: () => boolean,
+    onError: (error: unknown) => void,
+  ) {
     this.#socket = socket
     this.#hub = hub
+    this.#mayTell = mayTell
     this.#onError = onError
   }
 
@@ -89,7 +97,8 @@ export class Broadcast implements Sink {
 
   write(bytes: Buffer): void {
     const batch = BATCHES.get(bytes)
-    if (!batch) return
+    // Another configuration may have closed it to some, who have connected before.
+    if (!batch || !this.#mayTell()) return
     this.#queue.push(batch)
     this.unsent += bytes.length
     if (!this.#sending) void this.#send()

@@ -1,6 +1,8 @@
 import type { Pull, Reply } from 'zeromq'
+import type { Access } from '../../../access/access.ts'
 import type { Hub } from '../../../hub/hub.ts'
 import type { Traffic } from '../../../hub/traffic.ts'
+import { FanfareError } from '../../../model/errors.ts'
 import { draftOf, readPacket } from '../packet.ts'
 import { turn } from './broadcast.ts'
 
@@ -14,6 +16,7 @@ const TURN = 256
 export async function runCommands(
   socket: Pull,
   hub: Hub,
+  access: Access,
   traffic: Traffic,
   onError: (error: unknown) => void,
 ): Promise<void> {
@@ -24,9 +27,12 @@ export async function runCommands(
     if (packet && packet.command === 'new_version') {
       try {
         // A store that has to wait makes the peers wait.
-        await hub.publish(draftOf(packet), traffic)
+        const draft = draftOf(packet)
+        await access.mustPublish(access.trustedPeer(), draft.channel)
+        await hub.publish(draft, traffic)
       } catch (error) {
-        onError(error)
+        if (error instanceof FanfareError && error.status === 403) traffic.refused++
+        else onError(error)
       }
     }
     if (++count % TURN === 0) await turn()
@@ -41,10 +47,13 @@ export const ZAP_ENDPOINT = 'inproc://zeromq.zap.01'
  * a web page could imitate, as they shake no hands.
  * @returns once the socket was closed
  */
-export async function runGate(socket: Reply, trusts: (address: string) => boolean): Promise<void> {
+export async function runGate(
+  socket: Reply,
+  admits: (domain: string, address: string) => boolean,
+): Promise<void> {
   for await (const frames of socket) {
-    const [version = '', id = '', , address] = frames
-    const ok = trusts(address?.toString('latin1') ?? '')
+    const [version = '', id = '', domain, address] = frames
+    const ok = admits(domain?.toString('latin1') ?? '', address?.toString('latin1') ?? '')
     await socket.send([version, id, ...(ok ? ['200', 'OK'] : ['400', 'not trusted']), '', ''])
   }
 }

@@ -10,8 +10,9 @@ import { Broadcast } from './broadcast.ts'
 import { runCommands, runGate, ZAP_ENDPOINT } from './commands.ts'
 import { loadZeromq, type Zeromq, ZeromqOff } from './library.ts'
 
-/** Any name makes libzmq ask. */
-const ZAP_DOMAIN = 'fanfare'
+/** Any name makes libzmq ask; it tells the sockets apart. */
+const COMMANDS = 'commands'
+const BROADCAST = 'broadcast'
 
 /**
  * Opens both sockets; without the package, says so and opens none.
@@ -48,8 +49,10 @@ async function open(
     ...shared,
     receiveHighWaterMark: config.receiveHighWaterMark,
     maxMessageSize: server.config.maxObjectBytes,
-    zapDomain: ZAP_DOMAIN,
+    zapDomain: COMMANDS,
   })
+  // Asking turns away peers of ZMTP 1 and 2: not where there is nothing to ask.
+  const asks = !server.access.isOpenToAll
   const socket = new zeromq.XPublisher({
     noDrop: true,
     ...shared,
@@ -58,8 +61,14 @@ async function open(
     sendTimeout: 0,
     // What peers send here are subscriptions: a byte, and the beginning of a name with its slash.
     maxMessageSize: MAX_CHANNEL_BYTES + 2,
+    ...(asks ? { zapDomain: BROADCAST } : {}),
   })
-  const broadcast = new Broadcast(socket, server.hub, server.onError)
+  const broadcast = new Broadcast(
+    socket,
+    server.hub,
+    () => asks || server.access.isOpenToAll,
+    server.onError,
+  )
   const stop = (): void => {
     broadcast.close()
     command.close()
@@ -73,9 +82,16 @@ async function open(
     stop()
     throw error
   }
-  const { hub, zeromqTraffic: traffic, onError } = server
-  runGate(gate, (peer) => server.trusts(peer, traffic)).catch(onError)
-  runCommands(command, hub, traffic, onError).catch(onError)
+  const { access, hub, zeromqTraffic: traffic, onError } = server
+  const admits = (domain: string, peer: string): boolean => {
+    if (domain === COMMANDS) return server.trusts(peer, traffic)
+    // What it follows is not asked for one by one: whoever may not follow everything gets nothing.
+    const may = access.mayFollowAll(access.identifyPeer(peer))
+    if (!may) traffic.refused++
+    return may
+  }
+  runGate(gate, admits).catch(onError)
+  runCommands(command, hub, access, traffic, onError).catch(onError)
   broadcast.run().catch(server.onError)
   return {
     places: [placeOf('zmq notify', address, socket), placeOf('zmq command', address, command)],

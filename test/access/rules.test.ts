@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { ChannelRules } from '../../src/users/rules.ts'
+import { ChannelRules } from '../../src/access/rules.ts'
 import { userLog } from '../../src/users/users.ts'
-import { named } from './rig.ts'
+import { named } from '../users/rig.ts'
 
 it.each<[rule: string, channel: string, user: string, allowed: boolean]>([
   ['news', 'news', '1', true],
