@@ -8,6 +8,7 @@ import type { RecentErrors } from '../hub/recent-errors.ts'
 import type { TrafficTable } from '../hub/traffic.ts'
 import type { Clock } from '../model/clock.ts'
 import type { MaybePromise } from '../model/maybe.ts'
+import type { Entrances } from '../net/entrance.ts'
 import type { TcpListener } from '../net/listener.ts'
 import type { Wheel } from '../net/wheel.ts'
 import type { Control } from '../services/control.ts'
@@ -17,6 +18,8 @@ import type { Users } from '../users/users.ts'
 export interface DoorContext {
   readonly config: ResolvedConfig
   readonly trust: Trust
+  /** What the connections of all ports pass before they are a door's. */
+  readonly entrances: Entrances
   /** Heartbeats and idle times of all connections. */
   readonly wheel: Wheel
   /** Times that are told to clients are read from here, never ahead of what messages are stamped with. */

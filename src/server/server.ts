@@ -8,6 +8,7 @@ import { RecentErrors } from '../hub/recent-errors.ts'
 import { TrafficTable } from '../hub/traffic.ts'
 import { Clock } from '../model/clock.ts'
 import { FanfareError } from '../model/errors.ts'
+import { Entrances } from '../net/entrance.ts'
 import { Wheel } from '../net/wheel.ts'
 import type { Place } from '../protocols/door.ts'
 import type { Applied, Control } from '../services/control.ts'
@@ -81,6 +82,7 @@ export class FanfareServer {
     }
     change.commit()
     parts.shared.wheel.start()
+    parts.shared.entrances.start()
     server = new FanfareServer(parts)
     return server
   }
@@ -167,6 +169,7 @@ export class FanfareServer {
       const { carried, draining, http, retired, shared } = this.#parts
       clearInterval(this.#sweeper)
       shared.wheel.stop()
+      shared.entrances.stop()
       this.users.stop()
       for (const { running } of carried.values()) await running?.stop()
       await draining.stop()
@@ -224,10 +227,16 @@ function partsOf(
     options.onError?.(error)
   }
   const limits = { ...config.limits }
+  const trust = new Trust(config.trustedPeers, config.trustedProxies)
+  const known = {
+    isTrusted: (address: string) => trust.trusts(address),
+    isProxy: (address: string) => trust.isProxy(address),
+  }
+  const entrances = new Entrances(limits, known, onError)
   const http = new HttpServer({
     onError,
     limits,
-    maxConnections: limits.maxConnections,
+    entrances,
     ...(options.lean === undefined ? {} : { lean: options.lean }),
     handle: (exchange) => parts.router?.handle(exchange),
     upgrade: (upgrade) => parts.router?.upgrade(upgrade),
@@ -242,7 +251,8 @@ function partsOf(
     })
   const parts: Parts = {
     shared: {
-      trust: new Trust(config.trustedPeers, config.trustedProxies),
+      trust,
+      entrances,
       wheel: new Wheel(limits.heartbeat || REVOLUTION),
       clock: options.clock ?? new Clock(),
       traffic: new TrafficTable(),

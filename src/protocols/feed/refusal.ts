@@ -17,3 +17,5 @@ export const NO_REQUEST = new Refusal('400 Bad request', 'Bad request sent!')
 export const NO_METHOD = new Refusal('400 Bad request!', 'Bad request :(\r\n')
 export const TIMED_OUT = new Refusal('400 Bad request', 'Request timed out :(\r\n')
 export const DENIED_WORDS = 'Only trusted sources may send data!'
+
+export const NOT_TLS = new Refusal('400 Bad request', 'This port speaks TLS: use https :(\r\n')

@@ -1,6 +1,7 @@
 import { lookup } from 'node:dns/promises'
 import type { AddressInfo } from 'node:net'
 import type { HttpLimits } from '../../http/limits.ts'
+import { entranceOf } from '../../config/entrance.ts'
 import { isLoopback } from '../../access/peers.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import { HttpServer } from '../../http/server.ts'
@@ -61,11 +62,14 @@ export class ManagementServer {
     this.#http = new HttpServer({
       limits: this.#limits,
       maxConnections: config.maxConnections,
+      entrances: context.entrances,
+      reserved: true,
       handle: (exchange) => this.#handle(exchange),
       upgrade: (upgrade) =>
         upgrade.refuse(errorReply(upgrade, new FanfareError('unknown_location'), true)),
       onError: (error) => context.onError(error),
     })
+    this.#http.prepareEntrance(entranceOf(config, context.config))()
   }
 
   /**
@@ -78,7 +82,7 @@ export class ManagementServer {
     const numeric = address === '' ? '' : await resolve(address)
     mustBeGuarded(key, address, numeric)
     this.#address = await this.#http.listen(port, numeric, former)
-    const url = `http://${urlHost(this.#address)}:${this.#address.port}/`
+    const url = `${this.#http.scheme}://${urlHost(this.#address)}:${this.#address.port}/`
     const secret = key === undefined ? '' : ' -H "Authorization: Bearer KEY"'
     return { what: 'management', where: url, example: `curl${secret} ${url}user/listAll` }
   }
@@ -97,7 +101,9 @@ export class ManagementServer {
     if (config.address !== address || config.port !== port) return undefined
     const bound = this.#address?.address ?? address
     if (config.key !== key) mustBeGuarded(config.key, address, bound)
+    const enter = this.#http.prepareEntrance(entranceOf(config, context.config))
     return () => {
+      enter()
       this.#config = config
       this.#guard = new Guard(config, context.trust)
       Object.assign(this.#limits, limitsOf(this.#context))
