@@ -22,12 +22,15 @@ export interface PublishFlags {
   readonly lines?: boolean
   readonly key?: string
   readonly ttl?: string
+  /** File of an authority. */
+  readonly ca?: string
   readonly server: string
 }
 
 export interface ListenFlags {
   readonly config?: string
   readonly print?: boolean
+  readonly ca?: string
   /** Started by `fanfare listen start`. */
   readonly child?: boolean
 }
@@ -43,6 +46,7 @@ export interface WatchFlags {
   readonly last?: string
   readonly json?: boolean
   readonly count?: string
+  readonly ca?: string
   readonly server: string
 }
 

@@ -249,7 +249,8 @@ function frameBytes({ maxBodyBytes }: HttpLimits): number {
 }
 
 function lookInterval({ headersTimeout, requestTimeout, ...limits }: HttpLimits): number {
-  const times = [headersTimeout, requestTimeout, limits.keepAliveTimeout, limits.idleTimeout]
+  const { handshakeTimeout, keepAliveTimeout, idleTimeout } = limits
+  const times = [headersTimeout, requestTimeout, keepAliveTimeout, idleTimeout, handshakeTimeout]
   const soonest = Math.min(MOST_BETWEEN_LOOKS, ...times.filter((time) => time > 0))
   return Math.max(LEAST_BETWEEN_LOOKS, soonest)
 }

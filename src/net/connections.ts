@@ -58,6 +58,11 @@ export class Connections {
     return this.#size
   }
 
+  /** Whether there are not more than there may be. */
+  get hasRoom(): boolean {
+    return this.#size <= this.#limits.maxConnections
+  }
+
   /** @returns whether there is room for one more; if so, it counts until `leave` */
   enter(): boolean {
     if (this.#size >= this.#limits.maxConnections) {

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { request } from 'node:https'
+import { request, type RequestOptions } from 'node:https'
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
@@ -329,7 +329,7 @@ function post(
 ): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const to = { host: '127.0.0.1', port, path, method: 'POST', agent: false, ca: pem, ...options }
-    const sent = request(to as Parameters<typeof request>[0], (response) => {
+    const sent = request(to as RequestOptions, (response) => {
       response.resume()
       resolve(response.statusCode === 201 || response.statusCode === 202)
     })

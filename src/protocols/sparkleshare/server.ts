@@ -8,6 +8,7 @@ import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
 import type { Entrance } from '../../net/entrance.ts'
+import type { Connections } from '../../net/connections.ts'
 import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import { Pacer } from '../../net/paced.ts'
 import type { DoorContext, Place } from '../door.ts'
@@ -38,6 +39,8 @@ export class SparkleshareServer {
   readonly #address: string
   readonly listener: TcpListener
   readonly #entrance: Entrance
+  /** Of all ports. */
+  readonly connections: Connections
   readonly #context: DoorContext
 
   constructor(config: SparkleshareConfig, context: DoorContext) {
@@ -54,6 +57,7 @@ export class SparkleshareServer {
     const { limits, traffic } = this
     this.stream = streamOptions(limits, { wheel: context.wheel, heartbeat: undefined, traffic })
     const accept = (socket: Socket): void => SparkleshareConnection.serve(this, socket)
+    this.connections = context.entrances.connections
     this.#entrance = context.entrances.open(entranceOf(config, context.config))
     this.listener = new TcpListener(accept, this.onError, { entrance: this.#entrance })
   }

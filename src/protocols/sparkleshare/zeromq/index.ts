@@ -4,6 +4,7 @@ import { isIP, isIPv6 } from 'node:net'
 import type { Socket } from 'zeromq'
 import { MAX_CHANNEL_BYTES } from '../../../model/channel.ts'
 import type { Place, Running } from '../../door.ts'
+import { Counted } from './counted.ts'
 import type { ZeromqConfig } from '../config.ts'
 import type { SparkleshareServer } from '../server.ts'
 import { Broadcast } from './broadcast.ts'
@@ -42,7 +43,8 @@ async function open(
   // One of its own: the gate is for all sockets of a context.
   const context = new zeromq.Context({ blocky: false })
   const host = await hostOf(address)
-  const shared = { context, linger: 0, ipv6: host.ipv6 }
+  const { handshakeTimeout: handshakeInterval } = server.limits
+  const shared = { context, linger: 0, ipv6: host.ipv6, handshakeInterval }
   const gate = new zeromq.Reply({ context, linger: 0 })
   const command = new zeromq.Pull({
     ...shared,
@@ -60,7 +62,11 @@ async function open(
     maxMessageSize: MAX_CHANNEL_BYTES + 2,
   })
   const broadcast = new Broadcast(socket, server.hub, server.onError)
+  const counted = new Counted(server.connections)
+  counted.watch(command)
+  counted.watch(socket)
   const stop = (): void => {
+    counted.close()
     broadcast.close()
     command.close()
     gate.close()
@@ -74,7 +80,8 @@ async function open(
     throw error
   }
   const { hub, zeromqTraffic: traffic, onError } = server
-  runGate(gate, (peer) => server.trusts(peer, traffic)).catch(onError)
+  const mayCommand = (peer: string): boolean => counted.hasRoom && server.trusts(peer, traffic)
+  runGate(gate, mayCommand).catch(onError)
   runCommands(command, hub, traffic, onError).catch(onError)
   broadcast.run().catch(server.onError)
   return {
