@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { asFanfareError, ERRORS, type FanfareError } from '../model/errors.ts'
+import { asFanfareError, ERRORS, type FanfareError, RateError } from '../model/errors.ts'
 import type { HttpRequest } from './exchange.ts'
 
 /** Header lines, each `Name: value`, without line ends. */
@@ -66,9 +66,10 @@ export function errorReply(
   request: HttpRequest,
   thrown: unknown,
   closes: boolean,
-  headers: HeaderLines = [],
+  more: HeaderLines = [],
 ): Buffer {
   const error = asFanfareError(thrown)
+  const headers = error instanceof RateError ? [...more, `Retry-After: ${error.retryAfter}`] : more
   if (wantsJson(request)) {
     const body = JSON.stringify({ error: { code: error.code, message: error.message } })
     return reply(error.status, ['Content-Type: application/json', ...headers], `${body}\n`, closes)

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { StreamConnection } from '../../http/stream.ts'
 import { Body } from '../../http/body.ts'
-import { asFanfareError, FanfareError } from '../../model/errors.ts'
+import { asFanfareError, FanfareError, RateError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
 import type { Published } from '../../hub/contract.ts'
 import { attempt } from '../../model/maybe.ts'
@@ -238,7 +238,8 @@ export class FeedConnection implements WheelItem {
     try {
       this.#server.trust.mustPublish({ peer: this.#peer, header: (name) => request.header(name) })
     } catch (error) {
-      if (error instanceof FanfareError) throw new Refusal('403 Denied', words)
+      const denied = error instanceof FanfareError && error.status === 403
+      if (denied) throw new Refusal('403 Denied', words)
       throw error
     }
   }
@@ -248,7 +249,9 @@ export class FeedConnection implements WheelItem {
     else {
       const known = asFanfareError(error)
       if (known !== error) this.#server.onError(error)
-      this.#refuse(new Refusal(`${known.status} ${known.code}`, `${known.message} :(\r\n`))
+      const header = known instanceof RateError ? `Retry-After: ${known.retryAfter}\r\n` : ''
+      const status = `${known.status} ${known.code}`
+      this.#refuse(new Refusal(status, `${known.message} :(\r\n`, header))
     }
   }
 

@@ -5,10 +5,11 @@ export class Refusal extends Error {
   /**
    * @param status number and words, as they stand in the status line
    * @param words with their own line end, where there is one
+   * @param header lines, each with its end
    */
-  constructor(status: string, words: string) {
+  constructor(status: string, words: string, header = '') {
     super(words.trim())
-    this.bytes = Buffer.from(`HTTP/1.1 ${status}\r\n\r\n${words}`)
+    this.bytes = Buffer.from(`HTTP/1.1 ${status}\r\n${header}\r\n${words}`)
   }
 }
 
