@@ -94,6 +94,11 @@ export const ERRORS = {
     message: 'The message is larger than this server takes.',
     help: 'Send less, or raise `limits.maxBodyBytes`.',
   },
+  unsupported_encoding: {
+    status: 415,
+    message: 'The body is compressed; nothing is unpacked here.',
+    help: 'Send it as it is, without Content-Encoding.',
+  },
   too_many: {
     status: 400,
     message: 'More than this server allows at once.',

@@ -135,6 +135,11 @@ export class FanfareServer {
     return this.#parts.http.connections
   }
 
+  /** Connections of all ports, ZeroMQ's included. */
+  get openConnections(): number {
+    return this.#parts.shared.entrances.connections.size
+  }
+
   /** The hub of a named store: for embedding the server in a program. */
   hub(name = 'default'): Hub {
     const store = this.#held.stores.get(name)

@@ -153,6 +153,10 @@ export class FeedConnection implements WheelItem {
     else if (method === 'POST' || method === 'PUT') {
       this.#mustTrust(request, DENIED_WORDS)
       if (channelOf(request.uri) === undefined) throw BAD_NAME
+      // A small body could be unpacked to one of any size.
+      if (!/^(?:identity)?$/i.test(request.header('content-encoding') ?? '')) {
+        throw new FanfareError('unsupported_encoding')
+      }
       this.#post = new PostBody(request, this.#server.limits.maxBodyBytes)
       if (this.#post.done) this.#publish()
       else if (/^100-continue$/i.test(request.header('expect') ?? '')) {
