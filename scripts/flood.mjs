@@ -115,8 +115,11 @@ async function publish(socket, seconds) {
 }
 
 function report(what, { count, p50, p99, most }) {
-  const ms = (time) => `${time.toFixed(1)} ms`
   console.log(
     `${what.padEnd(18)}${count} publishes: p50 ${ms(p50)}, p99 ${ms(p99)}, most ${ms(most)}`,
   )
+}
+
+function ms(time) {
+  return `${time.toFixed(1)} ms`
 }

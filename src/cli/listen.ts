@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { resolve } from 'node:path'
+import { resolve as absolute } from 'node:path'
 import { trustAuthority } from '../client/authorities.ts'
 import { RefusedError, type Received } from '../client/source.ts'
 import type { ListenFlags } from './flags.ts'
@@ -30,7 +30,7 @@ export async function listen(
     if (flags.ca !== undefined) {
       trustAuthority(flags.ca)
       // For the process that `start` starts.
-      process.env['FANFARE_CA'] = resolve(flags.ca)
+      process.env['FANFARE_CA'] = absolute(flags.ca)
     }
     return await (action === undefined ? run(files, flags) : ACTIONS[action](files))
   } catch (error) {

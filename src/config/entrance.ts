@@ -51,7 +51,7 @@ const EXAMPLE = { cert: '/etc/fanfare/cert.pem', key: '/etc/fanfare/key.pem' }
 export const tlsKey = Type.Union([Type.Literal(false), tlsOptions], {
   description:
     'TLS on every TCP port: `cert` and `key`, files that are read again when they change. A door may ' +
-    'have its own, or `tls: false`. ZeroMQ has none. See docs/security.md.',
+    'have its own, or `tls: false`. ZeroMQ has none. See docs/operations.md.',
   default: false,
   examples: [EXAMPLE],
 })

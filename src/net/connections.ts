@@ -194,7 +194,7 @@ export function networkOf(address: string): string {
   const tail = back === undefined || back === '' ? [] : back.split(':')
   // An IPv4 address at the end stands for two groups.
   const groups = 8 - head.length - tail.length - (tail.at(-1)?.includes('.') ? 1 : 0)
-  const zeros = back === undefined ? [] : new Array<string>(Math.max(0, groups)).fill('0')
+  const zeros = back === undefined ? [] : Array.from({ length: Math.max(0, groups) }, () => '0')
   return [...head, ...zeros, ...tail]
     .slice(0, 4)
     .map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''))

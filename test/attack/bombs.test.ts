@@ -1,8 +1,7 @@
 /** Small requests for large work: subscriptions, patterns, and what is packed. */
 import { gzipSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { handshake } from '../protocols/websocket/frame-client.ts'
-import { FrameClient } from '../protocols/websocket/frame-client.ts'
+import { FrameClient, handshake } from '../protocols/websocket/frame-client.ts'
 import { RespClient } from '../protocols/redis/resp-client.ts'
 import { RawClient, request, requestBytes } from '../support/raw.ts'
 import { PATHS, testConfig } from '../support/server.ts'
@@ -70,9 +69,6 @@ describe('a pattern', () => {
   })
 
   it('of a location that could take such time is refused with the configuration', () => {
-    const bomb = (url: string): unknown =>
-      testConfig(`locations: [{ type: subscriber, url: '${url}' }]`)
-
     expect(() => bomb('/sub/((a+)+)b')).toThrow()
     expect(() => bomb('/sub/((?:a|a)*)b')).toThrow()
     expect(bomb('/sub/([a-z]+)')).toBeDefined()
@@ -121,3 +117,8 @@ describe.each(PATHS)('what is packed, over $path', ({ lean }) => {
     expect((await client.closed()).code).toBe(1002)
   })
 })
+
+/** Reads a configuration with this URL. */
+function bomb(url: string): unknown {
+  return testConfig(`locations: [{ type: subscriber, url: '${url}' }]`)
+}

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import { assert, constantFrom, property, uint8Array } from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { readProxyHeader } from '../../src/net/proxy-protocol.ts'
 
@@ -81,10 +81,10 @@ it('waits for the rest, wherever it is cut', () => {
 })
 
 it('takes any bytes without failing, and never waits for more than its bound', () => {
-  const some = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))
-  const start = fc.constantFrom(Buffer.alloc(0), Buffer.from('PROXY '), SIGNATURE)
-  fc.assert(
-    fc.property(start, some, (front, bytes) => {
+  const some = uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes))
+  const start = constantFrom(Buffer.alloc(0), Buffer.from('PROXY '), SIGNATURE)
+  assert(
+    property(start, some, (front, bytes) => {
       const found = readProxyHeader(Buffer.concat([front, bytes]))
       if (typeof found === 'object')
         expect(found.end).toBeLessThanOrEqual(front.length + bytes.length)

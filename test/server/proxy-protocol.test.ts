@@ -9,13 +9,14 @@ import { until } from '../support/wait.ts'
 const PROXIED = 'proxyProtocol: true\ntrustedProxies: [127.0.0.1]\ntrustedPeers: [10.1.2.3]\n'
 const line = (address: string): string => `PROXY TCP4 ${address} 127.0.0.1 49153 80\r\n`
 
-describe.each(PATHS)('over HTTP, $path', ({ lean }) => {
-  const publish = async (port: number, header: string): Promise<number> => {
-    const client = await RawClient.connect(port)
-    client.send(Buffer.concat([Buffer.from(header), requestBytes('POST', '/publisher/a', {}, 'x')]))
-    return (await client.reply()).status
-  }
+/** @returns the status */
+async function publish(port: number, header: string): Promise<number> {
+  const client = await RawClient.connect(port)
+  client.send(Buffer.concat([Buffer.from(header), requestBytes('POST', '/publisher/a', {}, 'x')]))
+  return (await client.reply()).status
+}
 
+describe.each(PATHS)('over HTTP, $path', ({ lean }) => {
   it('the address that a proxy names is the one that counts', async () => {
     const { port } = await startServer(PROXIED, { lean })
 
@@ -86,8 +87,9 @@ it('holds for each door by itself', async () => {
 })
 
 it('comes before TLS', async () => {
-  const { ca, pem, sign } = authority()
-  const { cert, key } = sign('DNS:localhost')
+  const tests = authority()
+  const { ca, pem } = tests
+  const { cert, key } = tests.sign('DNS:localhost')
   const { port } = await startServer(`${PROXIED}tls: { cert: ${cert}, key: ${key}, ca: ${ca} }`)
   const below = await RawClient.connect(port)
   below.send(line('10.1.2.3'))

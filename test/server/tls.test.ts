@@ -7,13 +7,21 @@ import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import { authority, newAuthority, replace } from '../support/certificates.ts'
+import {
+  type Authority,
+  authority,
+  type Certificate,
+  newAuthority,
+  replace,
+} from '../support/certificates.ts'
 import { RawClient, requestBytes } from '../support/raw.ts'
 import { PATHS, startServer, testConfig, type TestServer } from '../support/server.ts'
 import { until } from '../support/wait.ts'
 
 const run = promisify(execFile)
-const { ca, pem, sign } = authority()
+const tests = authority()
+const { ca, pem } = tests
+const sign = (...names: string[]): Certificate => tests.sign(...names)
 const local = sign('DNS:localhost', 'IP:127.0.0.1')
 const TLS = `tls: { cert: ${local.cert}, key: ${local.key} }\n`
 
@@ -48,7 +56,7 @@ describe.each(PATHS)('HTTP over TLS, $path', ({ lean }) => {
     const socket = new WebSocket(`wss://127.0.0.1:${port}/ws/news`, { ca: pem })
     onTestFinished(() => socket.terminate())
     const texts: string[] = []
-    socket.on('message', (data) => texts.push(String(data)))
+    socket.on('message', (data) => texts.push((data as Buffer).toString('utf8')))
     await until(() => texts.some((text) => text.includes('subscribed')), 'subscribed')
 
     await post(port, '/publisher/news', 'over wss')
@@ -150,15 +158,15 @@ describe('certificates', () => {
         `  - { cert: ${one.cert}, key: ${one.key} }\n` +
         `  - { cert: ${wild.cert}, key: ${wild.key}, names: ['*.two.example', other.example] }\n`,
     )
-    const shown = async (servername: string): Promise<unknown> => {
+    const shownFor = async (servername: string): Promise<unknown> => {
       const socket = await secure(port, { servername, checkServerIdentity: () => undefined })
       return socket.getPeerCertificate().subject.CN
     }
 
-    expect(await shown('one.example')).toBe('one.example')
-    expect(await shown('A.Two.example')).toBe('*.two.example')
-    expect(await shown('other.example')).toBe('*.two.example')
-    expect(await shown('unknown.example')).toBe('localhost')
+    expect(await shownFor('one.example')).toBe('one.example')
+    expect(await shownFor('A.Two.example')).toBe('*.two.example')
+    expect(await shownFor('other.example')).toBe('*.two.example')
+    expect(await shownFor('unknown.example')).toBe('localhost')
   })
 
   it('are read again when they change, under connections that go on', async () => {
@@ -223,27 +231,20 @@ describe('certificates', () => {
 })
 
 describe('certificates of clients', () => {
-  const tls = (wanted: string): string =>
-    `tls: { cert: ${local.cert}, key: ${local.key}, ca: ${ca}, clientCertificates: ${wanted} }`
-  const shown = (of: { sign: typeof sign }): ConnectionOptions => {
-    const { cert, key } = of.sign('DNS:client')
-    return { cert: read(cert), key: read(key) }
-  }
-
   it('are asked for, and must be right', async () => {
-    const { port } = await startServer(tls('require'))
+    const { port } = await startServer(asking('require'))
 
-    expect(await post(port, '/publisher/a', 'x', shown({ sign }))).toBe(true)
+    expect(await post(port, '/publisher/a', 'x', shown(tests))).toBe(true)
     await expect(post(port, '/publisher/a', 'x')).rejects.toThrow()
     const stranger = shown(newAuthority('Stranger'))
     await expect(post(port, '/publisher/a', 'x', stranger)).rejects.toThrow()
   })
 
   it('may be left out where they are only requested, and may not be wrong', async () => {
-    const { port } = await startServer(tls('request'))
+    const { port } = await startServer(asking('request'))
 
     expect(await post(port, '/publisher/a', 'x')).toBe(true)
-    expect(await post(port, '/publisher/a', 'x', shown({ sign }))).toBe(true)
+    expect(await post(port, '/publisher/a', 'x', shown(tests))).toBe(true)
     const stranger = shown(newAuthority('Stranger'))
     await expect(post(port, '/publisher/a', 'x', stranger)).rejects.toThrow()
   })
@@ -284,6 +285,20 @@ it('gives a handshake its time, and no more', async () => {
   expect(await post(port, '/publisher/a', 'x')).toBe(true)
   done.destroy()
   await until(() => server.connections === 0, 'all gone')
+})
+
+it('closes a subscriber that takes nothing', async () => {
+  const { port, server } = await startServer(
+    `${TLS}limits: { idleTimeout: 300ms, heartbeat: 100ms }`,
+  )
+  const slow = await secure(port)
+  slow.write(requestBytes('GET', '/events/news', { Accept: 'text/event-stream' }))
+  await slow.saw('\r\n\r\n')
+  slow.pause()
+
+  for (let n = 0; n < 8; n++) await post(port, '/publisher/news', 'x'.repeat(3_000_000))
+
+  await until(() => server.hub().receivers('news' as never) === 0, 'it is gone')
 })
 
 it('stops with handshakes under way', async () => {
@@ -339,9 +354,9 @@ function post(
 }
 
 async function untilShown(port: number, name: string): Promise<void> {
-  for (let shown = ''; shown !== name; ) {
+  for (let seen = ''; seen !== name; ) {
     const socket = await secure(port, { checkServerIdentity: () => undefined })
-    shown = String(socket.getPeerCertificate().subject.CN)
+    seen = String(socket.getPeerCertificate().subject.CN)
     socket.destroy()
   }
 }
@@ -353,4 +368,15 @@ function portOf(places: TestServer['server']['places'], name: string): number {
 
 function read(file: string): string {
   return readFileSync(file, 'latin1')
+}
+
+/** Asks clients for certificates. */
+function asking(wanted: string): string {
+  return `tls: { cert: ${local.cert}, key: ${local.key}, ca: ${ca}, clientCertificates: ${wanted} }`
+}
+
+/** A client that shows a certificate. */
+function shown(of: Authority): ConnectionOptions {
+  const { cert, key } = of.sign('DNS:client')
+  return { cert: read(cert), key: read(key) }
 }
