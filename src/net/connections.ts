@@ -58,9 +58,9 @@ export class Connections {
     return this.#size
   }
 
-  /** Whether there are not more than there may be. */
+  /** Whether there may be more than there are. */
   get hasRoom(): boolean {
-    return this.#size <= this.#limits.maxConnections
+    return this.#size < this.#limits.maxConnections
   }
 
   /** @returns whether there is room for one more; if so, it counts until `leave` */

@@ -28,7 +28,7 @@ export class Counted {
     })
   }
 
-  /** Whether the bound on all connections is kept. */
+  /** Whether one more is let in. The one that asks may be counted already, or not yet. */
   get hasRoom(): boolean {
     return this.#connections.hasRoom
   }

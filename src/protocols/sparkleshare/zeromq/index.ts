@@ -80,8 +80,8 @@ async function open(
     throw error
   }
   const { hub, zeromqTraffic: traffic, onError } = server
-  const mayCommand = (peer: string): boolean => counted.hasRoom && server.trusts(peer, traffic)
-  runGate(gate, mayCommand).catch(onError)
+  const trusts = (peer: string): boolean => server.trusts(peer, traffic)
+  runGate(gate, trusts, () => counted.hasRoom).catch(onError)
   runCommands(command, hub, traffic, onError).catch(onError)
   broadcast.run().catch(server.onError)
   return {
