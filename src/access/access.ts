@@ -236,6 +236,11 @@ export class Access {
     return this.#trust.trusts(address)
   }
 
+  /** Whether `trustedProxies` names this address. */
+  isProxy(address: string): boolean {
+    return this.#trust.isProxy(address)
+  }
+
   // --- what it may do ---
 
   /**

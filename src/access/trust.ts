@@ -77,6 +77,11 @@ export class Trust {
     return this.#peers.has(address)
   }
 
+  /** Whether `trustedProxies` names this address. */
+  isProxy(address: string): boolean {
+    return this.#proxies.has(address)
+  }
+
   /**
    * The address that a request speaks for: the nearest one in front of the trusted proxies.
    * Undefined when it was forwarded by a proxy that is not trusted, or that does not say for whom.

@@ -23,12 +23,15 @@ export interface PublishFlags {
   readonly key?: string
   readonly ttl?: string
   readonly accessKey?: string
+  /** File of an authority. */
+  readonly ca?: string
   readonly server: string
 }
 
 export interface ListenFlags {
   readonly config?: string
   readonly print?: boolean
+  readonly ca?: string
   /** Started by `fanfare listen start`. */
   readonly child?: boolean
 }
@@ -45,6 +48,7 @@ export interface WatchFlags {
   readonly json?: boolean
   readonly count?: string
   readonly accessKey?: string
+  readonly ca?: string
   readonly server: string
 }
 

@@ -1,4 +1,6 @@
 import { existsSync } from 'node:fs'
+import { resolve as absolute } from 'node:path'
+import { trustAuthority } from '../client/authorities.ts'
 import { RefusedError, type Received } from '../client/source.ts'
 import type { ListenFlags } from './flags.ts'
 import { claim, findDaemon, Log, release, startDaemon, stopDaemon } from './listen-daemon.ts'
@@ -25,6 +27,11 @@ export async function listen(
 ): Promise<number> {
   const files = listenFiles(flags.config)
   try {
+    if (flags.ca !== undefined) {
+      trustAuthority(flags.ca)
+      // For the process that `start` starts.
+      process.env['FANFARE_CA'] = absolute(flags.ca)
+    }
     return await (action === undefined ? run(files, flags) : ACTIONS[action](files))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException

@@ -29,6 +29,13 @@ function formatOption(): Option {
   ).choices(['yaml', 'json', 'gitpubsub'])
 }
 
+function caOption(): Option {
+  return new Option(
+    '--ca <file>',
+    'authority (PEM) that may have signed the certificate of the server, beside the known ones',
+  ).env('FANFARE_CA')
+}
+
 const program = new Command('fanfare')
   .description('One push server: publish by any door, listen by any other, miss nothing.')
   .version(version())
@@ -69,7 +76,7 @@ program
   .description('publish a message: the argument, or what comes on standard input')
   .argument(
     '<url|channel>',
-    'a channel of the server at --server with its default locations, or a URL: http(s): of a publisher, ws(s):, redis(s):, feed:, tcp: and zmq: (SparkleShare), fanout:',
+    'a channel of the server at --server with its default locations, or a URL: http(s): of a publisher, ws(s):, redis(s):, feed(s):, tcp: and zmq: (SparkleShare), fanout:',
   )
   .argument('[message]', 'the message; without it, standard input')
   .option('-t, --type <type>', 'content type; by default JSON for an object or a list, else text')
@@ -77,6 +84,7 @@ program
   .option('-k, --key <key>', 'idempotency key: a retry with the same key is stored once')
   .option('--ttl <seconds>', 'after this long nobody is to get it any more')
   .option('--access-key <key>', 'a key or token to show; else what FANFARE_KEY holds')
+  .addOption(caOption())
   .option('-s, --server <url>', 'the server', process.env['FANFARE_URL'] ?? DEFAULT_SERVER)
   .action(async (target: string, message: string | undefined, options: PublishFlags) => {
     const { publish } = await import('./publish.ts')
@@ -88,13 +96,14 @@ program
   .description('show messages as they come; reconnects, resumes, and says what was missed')
   .argument(
     '<url|channel>',
-    'a channel of the server at --server with its default locations, or a URL: http(s): of event streams, ws(s):, redis(s):, feed:, tcp: and zmq: (SparkleShare), fanout:',
+    'a channel of the server at --server with its default locations, or a URL: http(s): of event streams, ws(s):, redis(s):, feed(s):, tcp: and zmq: (SparkleShare), fanout:',
   )
   .option('--since <cursor>', 'start with an id, a unix time, or all that is kept')
   .option('--last <n>', 'start with the newest n messages')
   .option('--json', 'each message as a line of JSON')
   .option('-n, --count <n>', 'stop after n messages')
   .option('--access-key <key>', 'a key or token to show; else what FANFARE_KEY holds')
+  .addOption(caOption())
   .option('-s, --server <url>', 'the server', process.env['FANFARE_URL'] ?? DEFAULT_SERVER)
   .action(async (target: string, options: WatchFlags) => {
     const { watch } = await import('./watch.ts')
@@ -115,6 +124,7 @@ program
   )
   .option('-c, --config <file>', 'by default ~/.config/fanfare/listen.json')
   .option('--print', 'lines on the terminal, and no notifications')
+  .addOption(caOption())
   .addOption(new Option('--child').hideHelp())
   .action(async (action: ListenAction | undefined, options: ListenFlags) => {
     const { listen } = await import('./listen.ts')

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { trustAuthority } from '../client/authorities.ts'
 import { Backoff } from '../client/backoff.ts'
 import { shown } from '../client/http.ts'
 import {
@@ -29,6 +30,7 @@ export async function publish(
   flags: PublishFlags,
 ): Promise<number> {
   try {
+    if (flags.ca !== undefined) trustAuthority(flags.ca)
     const url = withKey(targetUrl(target, flags.server, 'publisher'), flags.accessKey)
     const protocol = await protocolOf(url)
     for (const option of ['type', 'key', 'ttl'] as const) {

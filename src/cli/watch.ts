@@ -1,4 +1,5 @@
 import pc from 'picocolors'
+import { trustAuthority } from '../client/authorities.ts'
 import { follow } from '../client/follow.ts'
 import { type Received, RefusedError } from '../client/source.ts'
 import type { WatchFlags } from './flags.ts'
@@ -16,6 +17,7 @@ export async function watch(target: string, flags: WatchFlags): Promise<number> 
   // A reader such as `head` that has had enough.
   process.stdout.on('error', () => stop.abort())
   try {
+    if (flags.ca !== undefined) trustAuthority(flags.ca)
     const url = withKey(targetUrl(target, flags.server, 'events'), flags.accessKey)
     await show(url, flags, stop)
     return 0

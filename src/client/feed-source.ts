@@ -52,7 +52,7 @@ export const feedSource: Source = async function* (url, cursor, { since, last, s
 /** The HTTP URL of a feed, and the channel that its path names. The query is part of the name there. */
 export function feedTarget(url: URL): { readonly target: URL; readonly channel: string } {
   const { port, name } = addressOf(url, FEED_PORT)
-  const target = new URL(`http://${url.host}`)
+  const target = new URL(`${url.protocol === 'feeds:' ? 'https' : 'http'}://${url.host}`)
   target.port = String(port)
   target.pathname = url.pathname === '' ? '/' : url.pathname
   target.search = url.search

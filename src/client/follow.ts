@@ -13,6 +13,7 @@ const events = async (): Promise<Source> => (await import('./events-source.ts'))
 const websocket = async (): Promise<Source> =>
   (await import('./websocket-source.ts')).websocketSource
 const redis = async (): Promise<Source> => (await import('./redis-source.ts')).redisSource
+const feed = async (): Promise<Source> => (await import('./feed-source.ts')).feedSource
 
 /** Loaded when they are asked for: each brings what only it needs. */
 const SOURCES: Readonly<Record<string, () => Promise<Source>>> = {
@@ -25,7 +26,8 @@ const SOURCES: Readonly<Record<string, () => Promise<Source>>> = {
   'tcp:': async () => (await import('./sparkleshare-source.ts')).sparkleshareSource,
   'zmq:': async () => (await import('./zmq-source.ts')).zmqSource,
   'fanout:': async () => (await import('./fanout-source.ts')).fanoutSource,
-  'feed:': async () => (await import('./feed-source.ts')).feedSource,
+  'feed:': feed,
+  'feeds:': feed,
 }
 
 /** Schemes that can be followed, for messages to people. */

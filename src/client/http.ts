@@ -1,5 +1,6 @@
 import { type IncomingMessage, request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
+import { authorities } from './authorities.ts'
 
 /** A server that moves no byte for this long is not there, in ms; an endless answer may change it. */
 const SILENCE = 30_000
@@ -40,7 +41,7 @@ function sendOnce(
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const open = url.protocol === 'https:' ? httpsRequest : httpRequest
-    const options = { method, headers, agent: false as const, timeout: SILENCE }
+    const options = { method, headers, agent: false as const, timeout: SILENCE, ...authorities() }
     const request = open(url, signal ? { ...options, signal } : options)
     const silent = new Error('the server is silent')
     const giveUp = (): void => void request.destroy(silent)

@@ -44,6 +44,7 @@ const http = async (): Promise<PublishProtocol> => (await import('./http-publish
 const websocket = async (): Promise<PublishProtocol> =>
   (await import('./websocket-publisher.ts')).viaWebSocket
 const redis = async (): Promise<PublishProtocol> => (await import('./redis-publisher.ts')).viaRedis
+const feed = async (): Promise<PublishProtocol> => (await import('./feed-publisher.ts')).viaFeed
 
 const PROTOCOLS: Readonly<Record<string, () => Promise<PublishProtocol>>> = {
   'http:': http,
@@ -55,7 +56,8 @@ const PROTOCOLS: Readonly<Record<string, () => Promise<PublishProtocol>>> = {
   'tcp:': async () => (await import('./sparkleshare-publisher.ts')).viaSparkleShare,
   'zmq:': async () => (await import('./zmq-publisher.ts')).viaZmq,
   'fanout:': async () => (await import('./fanout-publisher.ts')).viaFanout,
-  'feed:': async () => (await import('./feed-publisher.ts')).viaFeed,
+  'feed:': feed,
+  'feeds:': feed,
 }
 
 /** How messages are sent to a URL. @throws RefusedError */

@@ -1,5 +1,6 @@
 import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
+import { authorities } from './authorities.ts'
 
 /** How long a connection may take to be made, in ms. */
 const CONNECT_TIMEOUT = 30_000
@@ -26,7 +27,9 @@ export function openSocket(options: SocketOptions): Promise<Socket> {
   const { host, port, tls = false, signal, timeout = CONNECT_TIMEOUT } = options
   return new Promise((resolve, reject) => {
     const name = isIP(host) === 0 ? { servername: host } : {}
-    const socket = tls ? connectTls({ host, port, ...name }) : connect({ host, port })
+    const socket = tls
+      ? connectTls({ host, port, ...name, ...authorities() })
+      : connect({ host, port })
     const fail = (error: Error): void => {
       socket.destroy()
       clearTimeout(timer)

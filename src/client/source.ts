@@ -108,12 +108,25 @@ export function parseJson(text: string): unknown {
   }
 }
 
+const SIGNED_BY_NOBODY = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
 /** What went wrong with a connection, in few words. */
 export function reasonOf(error: unknown): string {
   const { cause } = error as { cause?: unknown }
   const { code, message } = (cause ?? error) as NodeJS.ErrnoException
   if (code === 'ECONNREFUSED') return 'nothing listens there'
   if (code === 'ECONNRESET') return 'the server closed the connection'
+  if (/wrong version number|packet length too long/.test(message)) {
+    return 'the server does not speak TLS there'
+  }
+  if (SIGNED_BY_NOBODY.has(code ?? '')) {
+    return `nobody who is trusted has signed its certificate (${code}); --ca FILE trusts another`
+  }
   return message || code || String(error)
 }
 

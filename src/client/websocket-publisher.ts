@@ -1,6 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
+import { authorities } from './authorities.ts'
 import { readSome } from './http.ts'
 import {
   type Answer,
@@ -39,7 +40,11 @@ class WebSocketPublisher implements Publisher {
     if (target.pathname.endsWith('/') && target.searchParams.getAll('channel').length !== 1) {
       throw new RefusedError(`the URL's path ends with the channel: ${target.href}NAME`)
     }
-    const socket = new WebSocket(target, { perMessageDeflate: false, handshakeTimeout: PATIENCE })
+    const socket = new WebSocket(target, {
+      perMessageDeflate: false,
+      handshakeTimeout: PATIENCE,
+      ...authorities(),
+    })
     const publisher = new WebSocketPublisher(socket)
     signal?.addEventListener('abort', () => socket.terminate(), { once: true })
     await publisher.#until(() => publisher.#channel !== undefined)

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { WebSocket } from 'ws'
+import { authorities } from './authorities.ts'
 import { readSome, shown } from './http.ts'
 import { fromEnvelope, fromGap, parseJson, refusalOf, SILENCE, type Source } from './source.ts'
 
@@ -17,6 +18,7 @@ export const websocketSource: Source = async function* (url, cursor, { since, la
   const socket = new WebSocket(target, {
     perMessageDeflate: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT,
+    ...authorities(),
   })
   const waiting: string[] = []
   let wake: (() => void) | undefined

@@ -1,6 +1,8 @@
 /** The keys that belong to no door, with their defaults and the reasons for them. */
 import { type Static, Type } from 'typebox'
+import { proxyProtocolKey, tlsKey } from './entrance.ts'
 import { Bytes, Duration, LONGEST_TIMER, Peers } from './kinds.ts'
+import { publishRate } from './publish-rate.ts'
 import { redisMistakes } from './redis-mistakes.ts'
 import type { ConfigFragment } from './schema.ts'
 
@@ -80,15 +82,40 @@ export const limitsSchema = Type.Object(
     }),
     maxConnections: Type.Integer({
       description:
-        'Connections in all. Below the 20,000 open files that many systems allow a process.',
+        'Connections in all, over all ports. Below the 20,000 open files that many systems allow a ' +
+        'process. Those of the management port count too, but have room of their own.',
       default: 18_000,
       minimum: 1,
+    }),
+    maxConnectionsPerAddress: Type.Integer({
+      description:
+        'Connections from one address (of IPv6: one /64 network), over all ports; 0 = no bound. ' +
+        'Trusted peers and trusted proxies have none.',
+      default: 2000,
+      minimum: 0,
+    }),
+    maxTotalUnsentBytes: Bytes({
+      description:
+        'Unsent bytes of all connections together; what many are to get counts for each. Above it, ' +
+        'those are closed that leave the most unread. Looked at about once a second.',
+      default: '2GiB',
+      least: 1,
+    }),
+    handshakeTimeout: Duration({
+      description:
+        'How long a new connection may take for TLS and the header of a proxy, and then again for the ' +
+        'first that it has to say: a request, or a command. Trusted peers of the redis door may be ' +
+        'silent; on the fanout door everybody may.',
+      default: '15s',
+      least: '1ms',
+      ...timer,
     }),
     maxSubscriptions: Type.Integer({
       description: 'Channels that one connection may follow at once.',
       default: 1000,
       minimum: 1,
     }),
+    publishRate,
     idempotencyWindow: Duration({
       description: 'How long a repeated publish is recognised by its key; 0 = not at all.',
       default: '24h',
@@ -362,6 +389,8 @@ export const core: ConfigFragment = {
         'else is never trusted.',
       default: [],
     }),
+    proxyProtocol: proxyProtocolKey,
+    tls: tlsKey,
     limits: limitsSchema,
   },
   storeTypes: { memory: memoryStoreOptions, file: fileStoreOptions, redis: redisStoreOptions },

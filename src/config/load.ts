@@ -129,7 +129,7 @@ function resolve(schema: ConfigSchema, root: MapNode, findings: Findings): Resol
   }
   const core = values as Pick<
     ResolvedConfig,
-    'address' | 'port' | 'trustedPeers' | 'trustedProxies' | 'limits'
+    'address' | 'port' | 'trustedPeers' | 'trustedProxies' | 'proxyProtocol' | 'tls' | 'limits'
   >
   const config: ResolvedConfig = {
     address: core.address,
@@ -138,6 +138,8 @@ function resolve(schema: ConfigSchema, root: MapNode, findings: Findings): Resol
     locations: placed.map((location) => location.config),
     trustedPeers: core.trustedPeers,
     trustedProxies: core.trustedProxies,
+    proxyProtocol: core.proxyProtocol,
+    tls: core.tls,
     limits: core.limits,
     doors,
   }

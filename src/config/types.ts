@@ -1,6 +1,7 @@
 /** What a loaded configuration looks like. Types only: importing this costs nothing at run time. */
 import type { Static, TObject, TProperties, TSchema } from 'typebox'
 import type { FileStoreOptions, Limits, MemoryOptions, RedisOptions } from './core.ts'
+import type { TlsConfig } from './entrance.ts'
 
 export type { Limits }
 
@@ -47,6 +48,10 @@ export interface ResolvedConfig {
   locations: readonly LocationConfig[]
   trustedPeers: readonly string[]
   trustedProxies: readonly string[]
+  /** Of the main port: connections begin with a proxy's header. */
+  proxyProtocol: boolean
+  /** Of all ports that say nothing else. */
+  tls: false | TlsConfig
   limits: Limits
   /** The keys that fragments added; typed by `doorOf`. */
   doors: Readonly<Record<string, unknown>>

@@ -41,6 +41,7 @@ const WELL_FORMED =
 const FOREIGN = new Set([
   'transfer-encoding',
   'expect',
+  'content-encoding',
   'upgrade',
   'te',
   'trailer',

@@ -61,6 +61,8 @@ export class LeanConnection implements WheelItem, LeanAnswers {
   #congested = false
   /** The client closed its half: what it asked before that is still answered. */
   #clientEnded = false
+  /** Nothing has come yet. */
+  #isNew = true
   /** Nothing more is read: the last answer was given, or the socket belongs to somebody else now. */
   #ended = false
   /** When the connection last finished something, on the wheel's clock. */
@@ -89,6 +91,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
   /** @param bytes lent until it returns */
   received(bytes: Buffer): void {
     if (this.#ended) return
+    this.#isNew = false
     this.#receive(bytes)
     if (this.#input.length > 0 && isLent(this.#input)) this.#input = Buffer.from(this.#input)
   }
@@ -292,7 +295,8 @@ export class LeanConnection implements WheelItem, LeanAnswers {
   }
 
   tick(now: number): void {
-    const { headersTimeout, idleTimeout, keepAliveTimeout, requestTimeout } = this.#host.limits
+    const { limits } = this.#host
+    const { headersTimeout, idleTimeout, keepAliveTimeout, requestTimeout } = limits
     const { socket } = this
     const stalled = this.#progress.stalledFor(socket, now)
     if (idleTimeout > 0 && stalled >= idleTimeout) {
@@ -312,7 +316,8 @@ export class LeanConnection implements WheelItem, LeanAnswers {
       if (idle < requestTimeout && (this.#head || idle < headersTimeout)) return
       this.#end()
       socket.end(errorReply(NO_REQUEST, new FanfareError('request_timeout'), true))
-    } else if (keepAliveTimeout > 0 && idle >= keepAliveTimeout) socket.destroySoon()
+    } else if (this.#isNew && idle >= limits.handshakeTimeout) socket.destroy()
+    else if (keepAliveTimeout > 0 && idle >= keepAliveTimeout) socket.destroySoon()
   }
 }
 

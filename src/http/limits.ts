@@ -4,6 +4,8 @@ import { FanfareError } from '../model/errors.ts'
 export interface HttpLimits {
   readonly maxBodyBytes: number
   readonly maxHeaderBytes: number
+  /** ms for a connection to begin its first request. */
+  readonly handshakeTimeout: number
   /** ms for a request to arrive, from its first byte. */
   readonly headersTimeout: number
   /** ms a connection may rest between requests; 0 = any time. */

@@ -166,6 +166,11 @@ export class NodeConnection implements WheelItem, NodeAnswers {
       this.#refuse(arrival, error)
       return
     }
+    // A small body could be unpacked to one of any size.
+    if (!/^(?:identity)?$/i.test(request.headers['content-encoding'] ?? '')) {
+      this.#refuse(arrival, new FanfareError('unsupported_encoding'))
+      return
+    }
     request.on('data', (piece: Buffer) => {
       if (arrival.stage !== 'reading') return
       if (body.length + piece.length > maxBodyBytes) this.#refuse(arrival, tooLarge(maxBodyBytes))

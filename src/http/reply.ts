@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { asFanfareError, ERRORS, type FanfareError } from '../model/errors.ts'
+import { asFanfareError, ERRORS, type FanfareError, RateError } from '../model/errors.ts'
 import type { HttpRequest, Response } from './exchange.ts'
 
 /** Header lines, each `Name: value`, without line ends. */
@@ -84,11 +84,13 @@ export function errorReply(
   request: HttpRequest,
   thrown: unknown,
   closes: boolean,
-  headers: HeaderLines = [],
+  more: HeaderLines = [],
 ): Buffer {
   const error = asFanfareError(thrown)
   // RFC 9110 wants one with every 401. Not Basic: a browser would ask its user, and send what it is told ever after.
-  const lines = error.code === 'not_authorized' ? [...headers, CHALLENGE] : headers
+  const lines = [...more]
+  if (error.code === 'not_authorized') lines.push(CHALLENGE)
+  if (error instanceof RateError) lines.push(`Retry-After: ${error.retryAfter}`)
   if (wantsJson(request)) {
     const body = JSON.stringify({ error: { code: error.code, message: error.message } })
     return reply(error.status, ['Content-Type: application/json', ...lines], `${body}\n`, closes)

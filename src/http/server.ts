@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { asFanfareError } from '../model/errors.ts'
+import type { Entrance, Entrances, EntranceSettings } from '../net/entrance.ts'
 import { TcpListener } from '../net/listener.ts'
 import { Wheel } from '../net/wheel.ts'
 import { ClosingWebSocket } from './closing.ts'
@@ -12,7 +13,7 @@ import type { HttpLimits } from './limits.ts'
 import type { Mount } from './mount.ts'
 import type { NodeConnection } from './node-connection.ts'
 import { NodeRequest } from './node-exchange.ts'
-import { errorReply } from './reply.ts'
+import { errorReply, PLAIN, reply } from './reply.ts'
 
 /** A port that is listened on already, and not yet in place of the former one. */
 export interface Move {
@@ -25,8 +26,12 @@ export interface Move {
 export interface HttpServerOptions {
   /** Read at each request; see `update` for the rest. */
   readonly limits: HttpLimits
-  /** Open connections at most; further ones are closed at once. */
-  readonly maxConnections: number
+  /** Connections of this port at most; further ones are closed at once. */
+  readonly maxConnections?: number
+  /** What all connections of a server pass; without it, they are not counted together, and there is no TLS. */
+  readonly entrances?: Entrances
+  /** Its connections have room of their own. */
+  readonly reserved?: boolean
   /** False sends everything over node:http: for tests, which run over both paths. */
   readonly lean?: boolean
   /** Answers, now or later. What it throws is answered for it, and reported. */
@@ -45,6 +50,11 @@ const LEAST_BETWEEN_LOOKS = 50
 /** JSON spells a body's bytes with up to twice as many, mostly; and there are other keys. */
 const FRAME_OVERHEAD = 64 * 2 ** 10
 
+/** Told to whoever does not speak TLS where it is spoken. */
+const NOT_TLS = reply(400, PLAIN, '400 bad_request: This port speaks TLS: use https.\n', true)
+
+const PLAIN_ENTRANCE: EntranceSettings = { tls: false, proxyProtocol: false }
+
 /** The main port: the lean path first, node:http for all that it leaves alone. */
 export class HttpServer {
   readonly wheel: Wheel
@@ -52,8 +62,9 @@ export class HttpServer {
   readonly #options: HttpServerOptions
   readonly #fallback: Fallback
   readonly #sockets: WebSocketServer
+  readonly #entrance: Entrance | undefined
   #listener: TcpListener
-  #most: number
+  #most: number | undefined
   /** Listeners of ports that were given up, whose connections go on. */
   readonly #drained = new Set<TcpListener>()
 
@@ -76,6 +87,12 @@ export class HttpServer {
       mountAt: (path) => options.mountAt?.(path),
       upgrade: (request, head, connection) => this.#upgrade(request, head, connection),
     })
+    const words = {
+      notTls: NOT_TLS,
+      protocols: ['http/1.1'],
+      ...(options.reserved ? { reserved: true } : {}),
+    }
+    this.#entrance = options.entrances?.open(PLAIN_ENTRANCE, words)
     this.#most = options.maxConnections
     this.#listener = this.#newListener()
   }
@@ -84,8 +101,27 @@ export class HttpServer {
     return new TcpListener(
       (socket) => this.#accept(socket),
       (error) => this.#options.onError(error),
-      { most: this.#most, allowHalfOpen: true, keepAlive: 0 },
+      {
+        allowHalfOpen: true,
+        keepAlive: 0,
+        ...(this.#most === undefined ? {} : { most: this.#most }),
+        ...(this.#entrance ? { entrance: this.#entrance } : {}),
+      },
     )
+  }
+
+  /**
+   * How connections are to come in.
+   * @returns what makes it so
+   * @throws Error that names the file which cannot be used
+   */
+  prepareEntrance(settings: EntranceSettings): () => void {
+    return this.#entrance?.prepare(settings) ?? (() => {})
+  }
+
+  /** Of its URLs. */
+  get scheme(): 'http' | 'https' {
+    return this.#entrance?.hasTls ? 'https' : 'http'
   }
 
   /**
@@ -126,9 +162,9 @@ export class HttpServer {
   }
 
   /** Has `limits` been changed, what was made of them is made again; it holds for open connections, too. */
-  update(maxConnections: number): void {
+  update(maxConnections?: number): void {
     this.#most = maxConnections
-    this.#listener.most = maxConnections
+    if (maxConnections !== undefined) this.#listener.most = maxConnections
     this.#sockets.options.maxPayload = frameBytes(this.limits)
     this.#fallback.update()
     this.wheel.interval = lookInterval(this.limits)
@@ -215,7 +251,8 @@ function frameBytes({ maxBodyBytes }: HttpLimits): number {
 }
 
 function lookInterval({ headersTimeout, requestTimeout, ...limits }: HttpLimits): number {
-  const times = [headersTimeout, requestTimeout, limits.keepAliveTimeout, limits.idleTimeout]
+  const { handshakeTimeout, keepAliveTimeout, idleTimeout } = limits
+  const times = [headersTimeout, requestTimeout, keepAliveTimeout, idleTimeout, handshakeTimeout]
   const soonest = Math.min(MOST_BETWEEN_LOOKS, ...times.filter((time) => time > 0))
   return Math.max(LEAST_BETWEEN_LOOKS, soonest)
 }

@@ -98,10 +98,20 @@ export const ERRORS = {
     message: 'The message is larger than this server takes.',
     help: 'Send less, or raise `limits.maxBodyBytes`.',
   },
+  unsupported_encoding: {
+    status: 415,
+    message: 'The body is compressed; nothing is unpacked here.',
+    help: 'Send it as it is, without Content-Encoding.',
+  },
   too_many: {
     status: 400,
     message: 'More than this server allows at once.',
     help: 'Remove some, or raise the bound in the configuration.',
+  },
+  too_many_requests: {
+    status: 429,
+    message: 'More is published than `limits.publishRate` allows.',
+    help: 'Publish less, or wait as long as Retry-After says; the bounds are in `limits.publishRate`.',
   },
   key_reused: {
     status: 422,
@@ -152,6 +162,18 @@ export class FanfareError extends Error {
   get help(): string | undefined {
     const kind: ErrorKind = ERRORS[this.code]
     return this.#help ?? kind.help
+  }
+}
+
+/** Too much in too short a time. */
+export class RateError extends FanfareError {
+  /** Whole seconds after which there is room. */
+  readonly retryAfter: number
+
+  constructor(retryAfter: number, detail?: string) {
+    const wait = `Try again in ${retryAfter} s.`
+    super('too_many_requests', detail === undefined ? wait : `${detail} ${wait}`)
+    this.retryAfter = retryAfter
   }
 }
 

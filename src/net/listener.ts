@@ -5,6 +5,7 @@ import {
   type Server,
   type Socket,
 } from 'node:net'
+import type { Entrance } from './entrance.ts'
 
 /** After how long without a byte the kernel asks whether the client is still there, in ms. */
 const KEEP_ALIVE = 60_000
@@ -16,6 +17,8 @@ export interface ListenerOptions {
   readonly allowHalfOpen?: boolean
   /** After how long without a byte the kernel asks whether the client is there, in ms; 0 = never. */
   readonly keepAlive?: number
+  /** What every connection passes first; on a UNIX socket it is only counted. */
+  readonly entrance?: Entrance
 }
 
 /** Where to listen: a port of an address ('' = all interfaces; 0 = any free one), or a UNIX socket. */
@@ -41,6 +44,8 @@ export class TcpListener {
   readonly #onError: (error: unknown) => void
   readonly #options: ListenerOptions
   readonly #open = new Set<Socket>()
+  /** There is no entrance, but for the counts. */
+  #isOpen = false
   #most: number
   #where: Where | undefined
   #handle: Handle | undefined
@@ -72,9 +77,11 @@ export class TcpListener {
    */
   async listen(where: Where, former?: TcpListener): Promise<AddressInfo | undefined> {
     this.#where = where
+    this.#isOpen = 'path' in where
     if (former?.isAt(where)) {
       former.#next = this
       this.#former = former
+      this.#options.entrance?.listen()
       return former.address
     }
     const { allowHalfOpen = false, keepAlive = KEEP_ALIVE } = this.#options
@@ -88,6 +95,7 @@ export class TcpListener {
     const place = 'path' in where ? { path: where.path } : portOf(where.port, where.address)
     await listenOn(server, place, (error) => made.owner.#onError(error))
     this.#handle = made
+    this.#options.entrance?.listen()
     this.#bound()
     return addressOf(server)
   }
@@ -139,6 +147,7 @@ export class TcpListener {
   #letGo(): void {
     const former = this.#former
     if (former) former.#next = undefined
+    if (former || this.#handle) this.#options.entrance?.close()
     this.#former = undefined
     const handle = this.#handle
     const next = this.#next
@@ -163,14 +172,39 @@ export class TcpListener {
   }
 
   #accepted(socket: Socket): void {
+    const { entrance } = this.#options
+    if (entrance) {
+      if (!entrance.admits(socket, this.#isOpen)) return
+      if (this.#open.size === 0) entrance.shared.connections.watch(this.#open)
+    }
     this.#open.add(socket)
     socket.on('close', () => this.#closed(socket))
     // The close that follows is what counts.
     socket.on('error', ignore)
+    if (!entrance || this.#isOpen || entrance.isOpen) this.#accept(socket)
+    else entrance.receive(socket, (entered) => this.#entered(socket, entered))
+  }
+
+  /** @param socket what is spoken on; `below` is under it, or the same */
+  #entered(below: Socket, socket: Socket): void {
+    if (socket !== below) {
+      this.#open.delete(below)
+      this.#open.add(socket)
+      socket.on('close', () => this.#gone(socket))
+    }
     this.#accept(socket)
   }
 
   #closed(socket: Socket): void {
+    const { entrance } = this.#options
+    if (entrance) {
+      entrance.shared.connections.leave()
+      entrance.shared.connections.release(socket)
+    }
+    this.#gone(socket)
+  }
+
+  #gone(socket: Socket): void {
     this.#open.delete(socket)
     if (this.#open.size > 0 || this.#whenEmpty.length === 0) return
     const waiting = this.#whenEmpty

@@ -8,6 +8,7 @@ import type { RecentErrors } from '../hub/recent-errors.ts'
 import type { TrafficTable } from '../hub/traffic.ts'
 import type { Clock } from '../model/clock.ts'
 import type { MaybePromise } from '../model/maybe.ts'
+import type { Entrances } from '../net/entrance.ts'
 import type { TcpListener } from '../net/listener.ts'
 import type { Wheel } from '../net/wheel.ts'
 import type { Control } from '../services/control.ts'
@@ -18,6 +19,8 @@ export interface DoorContext {
   readonly config: ResolvedConfig
   /** Who asks, and what that one may do. */
   readonly access: Access
+  /** What the connections of all ports pass before they are a door's. */
+  readonly entrances: Entrances
   /** Heartbeats and idle times of all connections. */
   readonly wheel: Wheel
   /** Times that are told to clients are read from here, never ahead of what messages are stamped with. */

@@ -115,12 +115,14 @@ export class Change {
   #compare(): void {
     const before = this.#before?.config
     if (!before) return
-    const { limits, doors, locations, trustedPeers, trustedProxies } = this.#wanted
+    const { limits, doors, locations, trustedPeers, trustedProxies, tls } = this.#wanted
     const pairs: [unknown, unknown, string][] = [
       [before.limits, limits, 'limits'],
       [before.doors, doors, ''],
       [before.trustedPeers, trustedPeers, 'trustedPeers'],
       [before.trustedProxies, trustedProxies, 'trustedProxies'],
+      [before.tls, tls, 'tls'],
+      [before.proxyProtocol, this.#wanted.proxyProtocol, 'proxyProtocol'],
     ]
     for (const [was, is, path] of pairs) {
       for (const key of differences(was, is, path)) this.#changed.add(key)
@@ -159,7 +161,7 @@ export class Change {
       const { http, shared } = this.#parts
       Object.assign(limits, taken)
       shared.wheel.interval = limits.heartbeat || REVOLUTION
-      http.update(limits.maxConnections)
+      http.update()
     })
     return { ...wanted, doors, limits }
   }
@@ -250,7 +252,7 @@ export class Change {
 
   // --- the main port ---
 
-  async #stagePort({ address, port }: ResolvedConfig, ready: () => void): Promise<void> {
+  async #stagePort({ address, port, ...config }: ResolvedConfig, ready: () => void): Promise<void> {
     const parts = this.#parts
     const { http } = parts
     const before = this.#before?.config
@@ -258,9 +260,11 @@ export class Change {
       if (!before) {
         ready()
         this.#undo.push(() => http.close())
+        http.prepareEntrance(config)()
         parts.address = await http.listen(port, address)
         return
       }
+      if (this.#differs('tls', 'proxyProtocol')) this.#commit.push(http.prepareEntrance(config))
       if (before.address === address && before.port === port) return
       const moved = await http.move(port, address)
       this.#undo.push(() => moved.undo())
@@ -284,7 +288,7 @@ export class Change {
     const otherStore = this.#usesReplaced(door)
     const otherOwn = this.#differs(...keysOf(door))
     const gone = otherStore || (otherUsers && door.usesUsers === true)
-    const touched = otherOwn || this.#differs('limits', 'users') || this.#addressChanged
+    const touched = otherOwn || this.#differs('limits', 'users', 'tls') || this.#addressChanged
     const running = gone ? 'restart' : touched ? 'update' : 'keep'
     const renewal: Renewal = {
       stores: this.#replaced,

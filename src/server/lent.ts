@@ -4,6 +4,7 @@ import type { Hub } from '../hub/hub.ts'
 import type { RecentErrors } from '../hub/recent-errors.ts'
 import type { TrafficTable } from '../hub/traffic.ts'
 import type { Clock } from '../model/clock.ts'
+import type { Entrances } from '../net/entrance.ts'
 import type { Wheel } from '../net/wheel.ts'
 import type { DoorContext } from '../protocols/door.ts'
 import type { Control } from '../services/control.ts'
@@ -20,6 +21,7 @@ export interface Held {
 /** What all doors share, whatever the configuration. */
 export interface Shared {
   readonly access: Access
+  readonly entrances: Entrances
   readonly wheel: Wheel
   readonly clock: Clock
   readonly traffic: TrafficTable
@@ -59,6 +61,10 @@ export class Lent implements DoorContext {
 
   get access(): Access {
     return this.#shared.access
+  }
+
+  get entrances(): Entrances {
+    return this.#shared.entrances
   }
 
   get wheel(): Wheel {

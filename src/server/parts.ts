@@ -35,9 +35,9 @@ export interface Parts {
 }
 
 /** The main port as a URL, without a path. */
-export function urlOf({ address, urlOf: given }: Parts): string {
+export function urlOf({ address, http, urlOf: given }: Parts): string {
   if (address && given) return given(address)
-  return address ? `http://${urlHost(address)}:${address.port}` : ''
+  return address ? `${http.scheme}://${urlHost(address)}:${address.port}` : ''
 }
 
 /**

@@ -8,6 +8,7 @@ import { RecentErrors } from '../hub/recent-errors.ts'
 import { TrafficTable } from '../hub/traffic.ts'
 import { Clock } from '../model/clock.ts'
 import { FanfareError } from '../model/errors.ts'
+import { Entrances } from '../net/entrance.ts'
 import { Wheel } from '../net/wheel.ts'
 import type { Place } from '../protocols/door.ts'
 import type { Applied, Control } from '../services/control.ts'
@@ -82,6 +83,7 @@ export class FanfareServer {
     }
     change.commit()
     parts.shared.wheel.start()
+    parts.shared.entrances.start()
     server = new FanfareServer(parts)
     return server
   }
@@ -134,6 +136,11 @@ export class FanfareServer {
     return this.#parts.http.connections
   }
 
+  /** Connections of all ports, ZeroMQ's included. */
+  get openConnections(): number {
+    return this.#parts.shared.entrances.connections.size
+  }
+
   /** The hub of a named store: for embedding the server in a program. */
   hub(name = 'default'): Hub {
     const store = this.#held.stores.get(name)
@@ -169,6 +176,7 @@ export class FanfareServer {
       clearInterval(this.#sweeper)
       shared.wheel.stop()
       shared.access.stop()
+      shared.entrances.stop()
       this.users.stop()
       for (const { running } of carried.values()) await running?.stop()
       await draining.stop()
@@ -235,10 +243,16 @@ function partsOf(
     options.onError?.(error)
   }
   const limits = { ...config.limits }
+  const access = accessOf(config, onError)
+  const known = {
+    isTrusted: (address: string) => access.trusts(address),
+    isProxy: (address: string) => access.isProxy(address),
+  }
+  const entrances = new Entrances(limits, known, onError)
   const http = new HttpServer({
     onError,
     limits,
-    maxConnections: limits.maxConnections,
+    entrances,
     ...(options.lean === undefined ? {} : { lean: options.lean }),
     handle: (exchange) => parts.router?.handle(exchange),
     upgrade: (upgrade) => parts.router?.upgrade(upgrade),
@@ -253,7 +267,8 @@ function partsOf(
     })
   const parts: Parts = {
     shared: {
-      access: accessOf(config, onError),
+      access,
+      entrances,
       wheel: new Wheel(limits.heartbeat || REVOLUTION),
       clock: options.clock ?? new Clock(),
       traffic: new TrafficTable(),

@@ -20,7 +20,7 @@ describe('an unknown key', () => {
       path: 'nonsense',
       found: 'nonsense',
       expected:
-        'one of `address`, `port`, `trustedPeers`, `trustedProxies`, `limits`, `store` or `locations`',
+        'one of `address`, `port`, `trustedPeers`, `trustedProxies`, `proxyProtocol`, `tls`, `limits`, `store` or `locations`',
     })
     expect(problem?.suggestion).toBeUndefined()
   })

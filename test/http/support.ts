@@ -12,6 +12,7 @@ import { until } from '../support/wait.ts'
 const LIMITS: HttpLimits = {
   maxBodyBytes: 2 ** 20,
   maxHeaderBytes: 16 * 2 ** 10,
+  handshakeTimeout: 60_000,
   headersTimeout: 10_000,
   keepAliveTimeout: 75_000,
   requestTimeout: 60_000,

@@ -5,6 +5,7 @@ import type { Hub } from '../../src/hub/hub.ts'
 import { RecentErrors } from '../../src/hub/recent-errors.ts'
 import { TrafficTable } from '../../src/hub/traffic.ts'
 import { Clock } from '../../src/model/clock.ts'
+import { Entrances } from '../../src/net/entrance.ts'
 import { Wheel } from '../../src/net/wheel.ts'
 import type { DoorContext } from '../../src/protocols/door.ts'
 import { accessSettings } from '../../src/server/access-settings.ts'
@@ -32,6 +33,11 @@ export function doorContext(hub: Hub, yaml = ''): DoorContext {
   return {
     config,
     access: new Access(accessSettings({ ...config, trustedPeers: ['127.0.0.1'] }), onError),
+    entrances: new Entrances(
+      config.limits,
+      { isTrusted: () => true, isProxy: () => false },
+      onError,
+    ),
     wheel: new Wheel(1000),
     clock: new Clock(),
     users: new Users({

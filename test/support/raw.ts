@@ -37,8 +37,14 @@ export class RawClient {
     socket.on('error', ended)
   }
 
-  static async connect(port: number, host = '127.0.0.1'): Promise<RawClient> {
-    const socket = connect({ port, host, allowHalfOpen: true })
+  /** @param localAddress where it comes from; a server that listens to loopback sees 127.0.0.1 otherwise */
+  static async connect(
+    port: number,
+    host = '127.0.0.1',
+    localAddress?: string,
+  ): Promise<RawClient> {
+    const from = localAddress === undefined ? {} : { localAddress }
+    const socket = connect({ port, host, allowHalfOpen: true, ...from })
     await once(socket, 'connect')
     onTestFinished(() => {
       socket.destroy()

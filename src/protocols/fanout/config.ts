@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { entranceOptions } from '../../config/entrance.ts'
 import { Bytes, Door, Duration, StoreName } from '../../config/kinds.ts'
 import type { ConfigFragment } from '../../config/schema.ts'
 
@@ -16,6 +17,7 @@ const options = {
       examples: ['127.0.0.1', '0.0.0.0', '::'],
     }),
   ),
+  ...entranceOptions,
   store: StoreName(),
   clientLimit: Type.Optional(
     Type.Integer({

@@ -1,11 +1,13 @@
 import type { AddressInfo, Socket } from 'node:net'
 import type { Access } from '../../access/access.ts'
+import { entranceOf } from '../../config/entrance.ts'
 import type { Limits } from '../../config/types.ts'
 import { type StreamOptions, streamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Clock } from '../../model/clock.ts'
+import type { Entrance } from '../../net/entrance.ts'
 import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import { Pacer } from '../../net/paced.ts'
 import type { DoorContext, Place } from '../door.ts'
@@ -15,6 +17,7 @@ import { FanoutConnection } from './connection.ts'
 import { infoBlock, type Statistics } from './statistics.ts'
 
 const BUSY = 'debug!busy\n'
+const NOT_TLS = Buffer.from('debug!this port speaks TLS\n')
 
 /** What the connections of the fanout door share. */
 export class FanoutServer {
@@ -33,6 +36,7 @@ export class FanoutServer {
   /** Announcements of peers that are not trusted. */
   refused = 0
   readonly listener: TcpListener
+  readonly #entrance: Entrance
   readonly #context: DoorContext
   readonly #started = performance.now()
   /** How many connections follow each channel. */
@@ -50,7 +54,13 @@ export class FanoutServer {
     this.onError = (error) => context.onError(error)
     const { limits, traffic } = this
     this.stream = streamOptions(limits, { wheel: context.wheel, heartbeat: undefined, traffic })
-    this.listener = new TcpListener((socket) => this.#accept(socket), this.onError)
+    this.#entrance = context.entrances.open(entranceOf(config, context.config), {
+      notTls: NOT_TLS,
+      full: (socket) => this.#refuse(socket),
+    })
+    this.listener = new TcpListener((socket) => this.#accept(socket), this.onError, {
+      entrance: this.#entrance,
+    })
     this.statistics = {
       uptime: 0,
       clientLimit: config.clientLimit ?? limits.maxConnections,
@@ -80,7 +90,7 @@ export class FanoutServer {
     const example = `echo 'announce hello world' | nc -N ${host.replace(/[[\]]/g, '')} ${bound.port}`
     return {
       what: 'fanout',
-      where: `tcp://${host}:${bound.port}`,
+      where: `${this.#entrance.hasTls ? 'tls' : 'tcp'}://${host}:${bound.port}`,
       example,
       address: bound.address,
     }
@@ -93,7 +103,9 @@ export class FanoutServer {
   update(config: FanoutConfig, context: DoorContext): (() => void) | undefined {
     const isThere = this.listener.isAt(whereOf(config, context.config.address))
     if (!isThere || context.hub(config.store) !== this.hub) return undefined
+    const enter = this.#entrance.prepare(entranceOf(config, context.config))
     return () => {
+      enter()
       this.config = config
       this.pacer.pause = config.pace
       this.statistics.clientLimit = config.clientLimit ?? this.limits.maxConnections
@@ -132,9 +144,7 @@ export class FanoutServer {
   #accept(socket: Socket): void {
     const { statistics } = this
     if (statistics.connections >= statistics.clientLimit) {
-      statistics.rejected++
-      this.traffic.refused++
-      socket.end(BUSY, () => socket.destroy())
+      this.#refuse(socket)
       return
     }
     statistics.connections++
@@ -142,5 +152,11 @@ export class FanoutServer {
     statistics.maxConnections = Math.max(statistics.maxConnections, statistics.connections)
     socket.on('close', () => statistics.connections--)
     FanoutConnection.serve(this, socket)
+  }
+
+  #refuse(socket: Socket): void {
+    this.statistics.rejected++
+    this.traffic.refused++
+    socket.end(BUSY, () => socket.destroy())
   }
 }

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { entranceOptions } from '../../config/entrance.ts'
 import { Door, Duration, LONGEST_TIMER, StoreName } from '../../config/kinds.ts'
 import type { ConfigFragment } from '../../config/schema.ts'
 
@@ -17,6 +18,7 @@ const options = {
       examples: ['127.0.0.1', '0.0.0.0', '::'],
     }),
   ),
+  ...entranceOptions,
   store: StoreName(),
   stillalive: Duration({
     description: 'How often a subscriber is sent `{"stillalive": …}`; 0 = never.',

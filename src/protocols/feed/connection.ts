@@ -3,7 +3,7 @@ import { type Asker, NOTHING } from '../../access/access.ts'
 import type { Caller } from '../../access/caller.ts'
 import { StreamConnection } from '../../http/stream.ts'
 import { Body } from '../../http/body.ts'
-import { asFanfareError } from '../../model/errors.ts'
+import { asFanfareError, FanfareError, RateError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
 import type { Published } from '../../hub/contract.ts'
 import { all, attempt, chain, type MaybePromise } from '../../model/maybe.ts'
@@ -161,6 +161,10 @@ export class FeedConnection implements WheelItem {
         this.#poster.catch(ignore)
       }
       if (channelOf(request.uri) === undefined) throw BAD_NAME
+      // A small body could be unpacked to one of any size.
+      if (!/^(?:identity)?$/i.test(request.header('content-encoding') ?? '')) {
+        throw new FanfareError('unsupported_encoding')
+      }
       this.#post = new PostBody(request, this.#server.limits.maxBodyBytes)
       if (this.#post.done) this.#publish()
       else if (/^100-continue$/i.test(request.header('expect') ?? '')) {
@@ -295,7 +299,9 @@ export class FeedConnection implements WheelItem {
         this.#refuse(new Refusal('403 Denied', DENIED_WORDS))
         return
       }
-      this.#refuse(new Refusal(`${known.status} ${known.code}`, `${known.message} :(\r\n`))
+      const header = known instanceof RateError ? `Retry-After: ${known.retryAfter}\r\n` : ''
+      const status = `${known.status} ${known.code}`
+      this.#refuse(new Refusal(status, `${known.message} :(\r\n`, header))
     }
   }
 

@@ -1,16 +1,19 @@
 import { connect, type Socket } from 'node:net'
 import { unlink } from 'node:fs/promises'
 import type { Access } from '../../access/access.ts'
+import { entranceOf } from '../../config/entrance.ts'
 import type { Limits } from '../../config/types.ts'
 import type { StreamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
+import type { Entrance } from '../../net/entrance.ts'
 import { TcpListener, urlHost, type Where } from '../../net/listener.ts'
 import { Wheel } from '../../net/wheel.ts'
 import type { DoorContext, Place } from '../door.ts'
 import { FeedEncoder, stillalive } from './codec.ts'
 import type { FeedConfig } from './config.ts'
 import { FeedConnection } from './connection.ts'
+import { NOT_TLS } from './refusal.ts'
 import { type Statistics, statisticsReply } from './statistics.ts'
 
 /** How often connections are looked at when there is no stillalive, in ms. */
@@ -28,6 +31,7 @@ export class FeedServer {
   readonly stream: StreamOptions
   readonly onError: (error: unknown) => void
   readonly listener: TcpListener
+  readonly #entrance: Entrance
   readonly #context: DoorContext
   readonly #open = new Set<Socket>()
   readonly #started = performance.now()
@@ -61,8 +65,12 @@ export class FeedServer {
         return this.#stillalive(context.clock.now())
       },
     }
+    this.#entrance = context.entrances.open(entranceOf(config, context.config), {
+      notTls: NOT_TLS.bytes,
+      protocols: ['http/1.1'],
+    })
     this.listener = new TcpListener((socket) => this.#accept(socket), this.onError, {
-      most: this.limits.maxConnections,
+      entrance: this.#entrance,
       allowHalfOpen: true,
       keepAlive: 0,
     })
@@ -98,7 +106,8 @@ export class FeedServer {
     const bound = await listener.listen(where, former)
     if (!bound) throw new Error('the feed listens to nothing')
     this.wheel.start()
-    const url = `http://${urlHost(bound)}:${bound.port}`
+    const scheme = this.#entrance.hasTls ? 'https' : 'http'
+    const url = `${scheme}://${urlHost(bound)}:${bound.port}`
     return { what: 'feed', where: url, example: `curl -N ${url}/json`, address: bound.address }
   }
 
@@ -109,10 +118,11 @@ export class FeedServer {
   update(config: FeedConfig, context: DoorContext): (() => void) | undefined {
     const isThere = this.listener.isAt(whereOf(config, context))
     if (!isThere || context.hub(config.store) !== this.hub) return undefined
+    const enter = this.#entrance.prepare(entranceOf(config, context.config))
     return () => {
+      enter()
       this.config = config
       this.wheel.interval = config.stillalive || REVOLUTION
-      this.listener.most = this.limits.maxConnections
     }
   }
 

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { entranceOptions } from '../../config/entrance.ts'
 import { Door } from '../../config/kinds.ts'
 import type { ConfigFragment } from '../../config/schema.ts'
 
@@ -16,6 +17,7 @@ export const managementKey = Door(
       default: '127.0.0.1',
       examples: ['127.0.0.1', '0.0.0.0', '::1'],
     }),
+    ...entranceOptions,
     key: Type.Optional(
       Type.String({
         description:

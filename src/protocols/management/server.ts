@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import type { HttpLimits } from '../../http/limits.ts'
 import type { Access } from '../../access/access.ts'
 import type { Caller as AccessCaller } from '../../access/caller.ts'
+import { entranceOf } from '../../config/entrance.ts'
 import { isLoopback } from '../../access/peers.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import { HttpServer } from '../../http/server.ts'
@@ -64,11 +65,14 @@ export class ManagementServer {
     this.#http = new HttpServer({
       limits: this.#limits,
       maxConnections: config.maxConnections,
+      entrances: context.entrances,
+      reserved: true,
       handle: (exchange) => this.#handle(exchange),
       upgrade: (upgrade) =>
         upgrade.refuse(errorReply(upgrade, new FanfareError('unknown_location'), true)),
       onError: (error) => context.onError(error),
     })
+    this.#http.prepareEntrance(entranceOf(config, context.config))()
   }
 
   /**
@@ -81,7 +85,7 @@ export class ManagementServer {
     const numeric = address === '' ? '' : await resolve(address)
     mustBeGuarded(key !== undefined || this.#context.access.hasManager, address, numeric)
     this.#address = await this.#http.listen(port, numeric, former)
-    const url = `http://${urlHost(this.#address)}:${this.#address.port}/`
+    const url = `${this.#http.scheme}://${urlHost(this.#address)}:${this.#address.port}/`
     const secret = key === undefined ? '' : ' -H "Authorization: Bearer KEY"'
     return { what: 'management', where: url, example: `curl${secret} ${url}user/listAll` }
   }
@@ -101,7 +105,9 @@ export class ManagementServer {
     const bound = this.#address?.address ?? address
     const guarded = config.key !== undefined || context.access.hasManager
     if (config.key !== key) mustBeGuarded(guarded, address, bound)
+    const enter = this.#http.prepareEntrance(entranceOf(config, context.config))
     return () => {
+      enter()
       this.#config = config
       this.#guard = new Guard(config, context.access)
       Object.assign(this.#limits, limitsOf(this.#context))

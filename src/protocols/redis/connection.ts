@@ -245,13 +245,19 @@ export class RedisConnection implements Sink, WheelItem {
   }
 
   tick(now: number): void {
-    const { idleTimeout, requestTimeout } = this.server.limits
+    const { handshakeTimeout, idleTimeout, requestTimeout } = this.server.limits
     const stalled = this.#progress.stalledFor(this.socket, now)
     if (idleTimeout > 0 && stalled >= idleTimeout) this.socket.destroy()
     else if (this.#closing && this.unsent === 0) this.socket.destroy()
     else if (this.#incomplete !== undefined && now - this.#incomplete >= requestTimeout) {
       this.socket.destroy()
-    }
+    } else if (this.#isStranger && now - this.since >= handshakeTimeout) this.socket.destroy()
+  }
+
+  /** Has not said yet what it is here for. Trusted peers, whose programs connect ahead, may be silent. */
+  get #isStranger(): boolean {
+    if (this.lastCommand !== '' && this.authenticated) return false
+    return !this.server.access.trusts(this.peer)
   }
 
   // --- the socket's side ---

@@ -1,11 +1,13 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { AddressInfo, Socket } from 'node:net'
 import type { Access } from '../../access/access.ts'
+import { entranceOf } from '../../config/entrance.ts'
 import type { Limits } from '../../config/types.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Clock } from '../../model/clock.ts'
+import type { Entrance } from '../../net/entrance.ts'
 import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import type { Wheel } from '../../net/wheel.ts'
 import type { DoorContext, Place } from '../door.ts'
@@ -19,6 +21,7 @@ import { ReplyWriter } from './writer.ts'
 
 /** As Redis has it: a client that is gone without a word is noticed, in ms. */
 const KEEP_ALIVE = 300_000
+const NOT_TLS = Buffer.from('-ERR This port speaks TLS: use rediss, or redis-cli --tls\r\n')
 const TOO_MANY = Buffer.from('-ERR max number of clients reached\r\n')
 
 /** What the connections of this door share. */
@@ -50,6 +53,7 @@ export class RedisServer {
   readonly #context: DoorContext
   #password: Buffer | undefined
   readonly listener: TcpListener
+  readonly #entrance: Entrance
   readonly #started = performance.now()
   readonly #encoders = new Map<string, PubSubEncoder>()
   /** Bytes of connections that have closed. */
@@ -72,7 +76,11 @@ export class RedisServer {
     this.onError = (error) => context.onError(error)
     this.#password = passwordOf(config)
     this.parserLimits = parserLimits(config, this.limits)
-    const options = { allowHalfOpen: true, keepAlive: KEEP_ALIVE }
+    this.#entrance = context.entrances.open(entranceOf(config, context.config), {
+      notTls: NOT_TLS,
+      full: (socket) => this.#refuse(socket),
+    })
+    const options = { allowHalfOpen: true, keepAlive: KEEP_ALIVE, entrance: this.#entrance }
     this.listener = new TcpListener((socket) => this.#accept(socket), this.onError, options)
   }
 
@@ -84,7 +92,9 @@ export class RedisServer {
   update(config: RedisConfig, context: DoorContext): (() => void) | undefined {
     const isThere = this.listener.isAt(whereOf(config, context.config.address))
     if (!isThere || context.hub(config.store) !== this.hub) return undefined
+    const enter = this.#entrance.prepare(entranceOf(config, context.config))
     return () => {
+      enter()
       this.config = config
       this.#password = passwordOf(config)
       Object.assign(this.parserLimits, parserLimits(config, this.limits))
@@ -165,10 +175,11 @@ export class RedisServer {
     const shown = urlHost(bound)
     const host = shown.replace(/[[\]]/g, '')
     const local = host === '127.0.0.1' || host === 'localhost'
-    const example = `redis-cli ${local ? '' : `-h ${host} `}-p ${bound.port} SUBSCRIBE test`
+    const tls = this.#entrance.hasTls
+    const example = `redis-cli ${tls ? '--tls ' : ''}${local ? '' : `-h ${host} `}-p ${bound.port} SUBSCRIBE test`
     return {
       what: 'redis',
-      where: `redis://${shown}:${bound.port}`,
+      where: `redis${tls ? 's' : ''}://${shown}:${bound.port}`,
       example,
       address: bound.address,
     }
@@ -184,16 +195,16 @@ export class RedisServer {
 
   #accept(socket: Socket): void {
     this.connections++
-    if (this.clients.size >= this.limits.maxConnections) {
-      this.rejected++
-      this.counted.refused++
-      socket.on('error', ignore)
-      socket.end(TOO_MANY, () => socket.destroy())
-      return
-    }
     const connection = new RedisConnection(this, socket, ++this.#lastId)
     this.clients.set(connection.id, connection)
     this.counted.opened()
+  }
+
+  #refuse(socket: Socket): void {
+    this.connections++
+    this.rejected++
+    this.counted.refused++
+    socket.end(TOO_MANY, () => socket.destroy())
   }
 }
 
@@ -210,6 +221,3 @@ function parserLimits(config: RedisConfig, { maxBodyBytes }: Limits): ParserLimi
 function digest(text: string): Buffer {
   return createHash('sha256').update(text, 'latin1').digest()
 }
-
-/** The close that follows is what counts. */
-function ignore(): void {}

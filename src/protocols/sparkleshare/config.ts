@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { entranceOptions } from '../../config/entrance.ts'
 import { Bytes, Door, Duration, StoreName } from '../../config/kinds.ts'
 import type { ConfigFragment } from '../../config/schema.ts'
 
@@ -32,6 +33,7 @@ const options = {
   address: address(
     "The address to listen on; '' = all interfaces. That of the main port unless given.",
   ),
+  ...entranceOptions,
   store: StoreName(),
   pace: Duration({
     description:

@@ -6,24 +6,31 @@ import type { MessageId } from '../../model/id.ts'
 import { attempt, chain } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
 import { PacedSink, PacedWriter } from '../../net/paced.ts'
+import type { WheelItem } from '../../net/wheel.ts'
 import { draftOf, type Packet, readPacket } from './packet.ts'
 import type { SparkleshareServer } from './server.ts'
 import { ObjectSplitter } from './splitter.ts'
 
 /** One connection: objects in, notifications out, each by a write of its own. */
-export class SparkleshareConnection {
+export class SparkleshareConnection implements WheelItem {
+  wheelBucket = -1
+  wheelIndex = -1
   readonly #server: SparkleshareServer
   readonly #socket: Socket
   readonly #peer: string
   readonly #writer: PacedWriter
   readonly #splitter: ObjectSplitter
   readonly #registrations = new Map<ChannelName, Registration>()
+  /** On the wheel's clock, in ms. */
+  readonly #since: number
 
   /** Serves a client from now on. */
   static serve(server: SparkleshareServer, socket: Socket): void {
     const connection = new SparkleshareConnection(server, socket)
     socket.on('data', (bytes) => connection.#received(bytes))
     socket.on('close', () => connection.#closed())
+    // Until it has said what it is here for.
+    server.stream.wheel.add(connection)
   }
 
   private constructor(server: SparkleshareServer, socket: Socket) {
@@ -32,7 +39,12 @@ export class SparkleshareConnection {
     // Now: of a client that has sent its word and is gone, the kernel soon knows no address any more.
     this.#peer = socket.remoteAddress ?? ''
     this.#writer = new PacedWriter(server.pacer, new StreamConnection(socket, server.stream))
+    this.#since = server.stream.wheel.now
     this.#splitter = new ObjectSplitter(server.config.maxObjectBytes)
+  }
+
+  tick(now: number): void {
+    if (now - this.#since >= this.#server.limits.handshakeTimeout) this.#socket.destroy()
   }
 
   #received(bytes: Buffer): void {
@@ -45,6 +57,7 @@ export class SparkleshareConnection {
   }
 
   #obey(packet: Packet): void {
+    this.#server.stream.wheel.remove(this)
     if (packet.command === 'register') this.#register(packet)
     else if (packet.command === 'unregister') this.#unregister(packet.channel)
     else this.#publish(packet)
@@ -103,6 +116,7 @@ export class SparkleshareConnection {
   }
 
   #closed(): void {
+    this.#server.stream.wheel.remove(this)
     this.#writer.close()
     for (const registration of this.#registrations.values()) registration.close()
     this.#registrations.clear()

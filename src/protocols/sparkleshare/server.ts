@@ -1,11 +1,14 @@
 import type { AddressInfo, Socket } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import type { Access } from '../../access/access.ts'
+import { entranceOf } from '../../config/entrance.ts'
 import type { Limits } from '../../config/types.ts'
 import { type StreamOptions, streamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
+import type { Entrance } from '../../net/entrance.ts'
+import type { Connections } from '../../net/connections.ts'
 import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import { Pacer } from '../../net/paced.ts'
 import type { DoorContext, Place } from '../door.ts'
@@ -35,6 +38,9 @@ export class SparkleshareServer {
   /** What the doors' addresses are by default. */
   readonly #address: string
   readonly listener: TcpListener
+  readonly #entrance: Entrance
+  /** Of all ports. */
+  readonly connections: Connections
   readonly #context: DoorContext
 
   constructor(config: SparkleshareConfig, context: DoorContext) {
@@ -51,7 +57,9 @@ export class SparkleshareServer {
     const { limits, traffic } = this
     this.stream = streamOptions(limits, { wheel: context.wheel, heartbeat: undefined, traffic })
     const accept = (socket: Socket): void => SparkleshareConnection.serve(this, socket)
-    this.listener = new TcpListener(accept, this.onError, { most: limits.maxConnections })
+    this.connections = context.entrances.connections
+    this.#entrance = context.entrances.open(entranceOf(config, context.config))
+    this.listener = new TcpListener(accept, this.onError, { entrance: this.#entrance })
   }
 
   /**
@@ -65,7 +73,7 @@ export class SparkleshareServer {
     const hello = '{"repo": "hello", "command": "new_version", "revision": "c0ffee"}'
     return {
       what: 'sparkleshare',
-      where: `tcp://${host}:${bound.port}`,
+      where: `${this.#entrance.hasTls ? 'tls' : 'tcp'}://${host}:${bound.port}`,
       example: `echo '${hello}' | nc -N ${host.replace(/[[\]]/g, '')} ${bound.port}`,
       address: bound.address,
     }
@@ -98,10 +106,11 @@ export class SparkleshareServer {
       isDeepStrictEqual(config.zeromq, this.config.zeromq) &&
       context.config.address === this.#address
     if (!isThere || context.hub(config.store) !== this.hub) return undefined
+    const enter = this.#entrance.prepare(entranceOf(config, context.config))
     return () => {
+      enter()
       this.config = config
       this.pacer.pause = config.pace
-      this.listener.most = this.limits.maxConnections
     }
   }
 

@@ -50,10 +50,14 @@ export const ZAP_ENDPOINT = 'inproc://zeromq.zap.01'
 export async function runGate(
   socket: Reply,
   admits: (domain: string, address: string) => boolean,
+  hasRoom: () => boolean,
 ): Promise<void> {
   for await (const frames of socket) {
     const [version = '', id = '', domain, address] = frames
     const ok = admits(domain?.toString('latin1') ?? '', address?.toString('latin1') ?? '')
-    await socket.send([version, id, ...(ok ? ['200', 'OK'] : ['400', 'not trusted']), '', ''])
+    // 300 is for the moment: libzmq closes such a connection when its handshake has taken too long, and its
+    // peer comes back; one that is told 400 does not.
+    const answer = !ok ? ['400', 'not trusted'] : hasRoom() ? ['200', 'OK'] : ['300', 'full']
+    await socket.send([version, id, ...answer, '', ''])
   }
 }

@@ -4,6 +4,7 @@ import { isIP, isIPv6 } from 'node:net'
 import type { Socket } from 'zeromq'
 import { MAX_CHANNEL_BYTES } from '../../../model/channel.ts'
 import type { Place, Running } from '../../door.ts'
+import { Counted } from './counted.ts'
 import type { ZeromqConfig } from '../config.ts'
 import type { SparkleshareServer } from '../server.ts'
 import { Broadcast } from './broadcast.ts'
@@ -43,7 +44,8 @@ async function open(
   // One of its own: the gate is for all sockets of a context.
   const context = new zeromq.Context({ blocky: false })
   const host = await hostOf(address)
-  const shared = { context, linger: 0, ipv6: host.ipv6 }
+  const { handshakeTimeout: handshakeInterval } = server.limits
+  const shared = { context, linger: 0, ipv6: host.ipv6, handshakeInterval }
   const gate = new zeromq.Reply({ context, linger: 0 })
   const command = new zeromq.Pull({
     ...shared,
@@ -69,7 +71,11 @@ async function open(
     () => asks || server.access.isOpenToAll,
     server.onError,
   )
+  const counted = new Counted(server.connections)
+  counted.watch(command)
+  counted.watch(socket)
   const stop = (): void => {
+    counted.close()
     broadcast.close()
     command.close()
     gate.close()
@@ -90,7 +96,7 @@ async function open(
     if (!may) traffic.refused++
     return may
   }
-  runGate(gate, admits).catch(onError)
+  runGate(gate, admits, () => counted.hasRoom).catch(onError)
   runCommands(command, hub, access, traffic, onError).catch(onError)
   broadcast.run().catch(server.onError)
   return {
