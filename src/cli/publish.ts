@@ -30,7 +30,7 @@ export async function publish(
   flags: PublishFlags,
 ): Promise<number> {
   try {
-    if (flags.ca !== undefined) trustAuthority(flags.ca)
+    if (flags.ca !== undefined) await trustAuthority(flags.ca)
     const url = targetUrl(target, flags.server, 'publisher')
     const protocol = await protocolOf(url)
     for (const option of ['type', 'key', 'ttl'] as const) {

@@ -17,7 +17,7 @@ export async function watch(target: string, flags: WatchFlags): Promise<number> 
   // A reader such as `head` that has had enough.
   process.stdout.on('error', () => stop.abort())
   try {
-    if (flags.ca !== undefined) trustAuthority(flags.ca)
+    if (flags.ca !== undefined) await trustAuthority(flags.ca)
     const url = targetUrl(target, flags.server, 'events')
     await show(url, flags, stop)
     return 0
