@@ -28,7 +28,7 @@ export async function listen(
   const files = listenFiles(flags.config)
   try {
     if (flags.ca !== undefined) {
-      trustAuthority(flags.ca)
+      await trustAuthority(flags.ca)
       // For the process that `start` starts.
       process.env['FANFARE_CA'] = absolute(flags.ca)
     }

@@ -17,8 +17,9 @@ export async function watch(target: string, flags: WatchFlags): Promise<number> 
   // A reader such as `head` that has had enough.
   process.stdout.on('error', () => stop.abort())
   try {
-    if (flags.ca !== undefined) trustAuthority(flags.ca)
+    if (flags.ca !== undefined) await trustAuthority(flags.ca)
     const url = withKey(targetUrl(target, flags.server, 'events'), flags.accessKey)
+    const url = targetUrl(target, flags.server, 'events')
     await show(url, flags, stop)
     return 0
   } catch (error) {

@@ -1,6 +1,4 @@
-import { X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
-import { rootCertificates } from 'node:tls'
+import { readFile } from 'node:fs/promises'
 import { RefusedError } from './refused.ts'
 
 /** One command is one process: what it trusts holds for all its connections. */
@@ -11,10 +9,15 @@ let trusted: readonly string[] | undefined
  * @param file PEM
  * @throws RefusedError naming the file
  */
-export function trustAuthority(file: string): void {
+export async function trustAuthority(file: string): Promise<void> {
+  // Only for those who ask for it: reading the known authorities costs each start some time.
+  const [{ rootCertificates }, { X509Certificate }] = await Promise.all([
+    import('node:tls'),
+    import('node:crypto'),
+  ])
   let pem: string
   try {
-    pem = readFileSync(file, 'latin1')
+    pem = await readFile(file, 'latin1')
     // The first one shows whether there is any.
     void new X509Certificate(pem)
   } catch (error) {
