@@ -8,6 +8,7 @@ import { Expiries } from './expiries.ts'
 import { Grants, scopesFrom } from './grants.ts'
 import type { Hook, HookEvent, Verdict } from './hook.ts'
 import { type AccessSettings, callerOfKey, Identities } from './identity.ts'
+import type { Rates } from './rates.ts'
 import { type Credentials, isForeign, Trust } from './trust.ts'
 
 /** A request over HTTP, as far as it says who asks. */
@@ -29,14 +30,16 @@ export class Access {
   readonly #trust: Trust
   readonly #onError: (error: unknown) => void
   readonly #open = new Expiries()
+  readonly #rates: Rates | undefined
   #identities: Identities
   /** Who follows without a key, where it makes no difference whether that is a trusted peer. */
   #anyone: Caller | undefined
   #version = 0
 
   /** @throws Error when keys cannot be read */
-  constructor(settings: AccessSettings, onError: (error: unknown) => void) {
+  constructor(settings: AccessSettings, onError: (error: unknown) => void, rates?: Rates) {
     this.#onError = onError
+    this.#rates = rates
     this.#trust = new Trust(settings.trustedPeers, settings.trustedProxies)
     this.#identities = new Identities(settings, onError)
     this.#anyone = anyoneOf(this.#identities)
@@ -245,16 +248,21 @@ export class Access {
 
   /**
    * Whether somebody may publish to a channel. Every publish by every door comes through here.
-   * @throws FanfareError saying why not
+   * @param messages how many it is about to publish; 0 for what it may do with a channel besides
+   * @throws FanfareError saying why not; RateError when it publishes too much
    */
-  mustPublish(caller: Caller, channel: ChannelName): MaybePromise<void> {
+  mustPublish(caller: Caller, channel: ChannelName, messages = 1): MaybePromise<void> {
     // A page that has a browser speak for it is told nothing else.
     if (caller.foreign) throw new FanfareError('foreign_origin')
     const { grants, user } = caller
     if (!grants.publish.isEverything && !grants.publish.allow(channel, user)) {
       throw this.#mayNotPublish(caller, channel)
     }
-    // Rates of publishing are to be counted here, by caller and channel: nothing else has to know of them.
+    if (this.#rates && messages > 0) {
+      const { kind, client = '', key = user } = caller
+      const now = performance.now()
+      this.#rates.mustPublish(kind === 'trusted' ? '' : client, key, channel, now, messages)
+    }
     return this.#asked('publish', caller, { channels: [bytesToText(channel)] })
   }
 

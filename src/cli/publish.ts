@@ -32,7 +32,6 @@ export async function publish(
   try {
     if (flags.ca !== undefined) await trustAuthority(flags.ca)
     const url = withKey(targetUrl(target, flags.server, 'publisher'), flags.accessKey)
-    const url = targetUrl(target, flags.server, 'publisher')
     const protocol = await protocolOf(url)
     for (const option of ['type', 'key', 'ttl'] as const) {
       if (flags[option] === undefined || protocol.carries.includes(option)) continue

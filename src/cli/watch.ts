@@ -19,7 +19,6 @@ export async function watch(target: string, flags: WatchFlags): Promise<number> 
   try {
     if (flags.ca !== undefined) await trustAuthority(flags.ca)
     const url = withKey(targetUrl(target, flags.server, 'events'), flags.accessKey)
-    const url = targetUrl(target, flags.server, 'events')
     await show(url, flags, stop)
     return 0
   } catch (error) {

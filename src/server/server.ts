@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { Access } from '../access/access.ts'
-import type { ResolvedConfig } from '../config/types.ts'
+import { Rates } from '../access/rates.ts'
+import type { Limits, ResolvedConfig } from '../config/types.ts'
 import { HttpServer } from '../http/server.ts'
 import type { Hub } from '../hub/hub.ts'
 import { RecentErrors } from '../hub/recent-errors.ts'
@@ -222,9 +223,14 @@ export class FanfareServer {
 }
 
 /** @throws StartError when keys cannot be read */
-function accessOf(config: ResolvedConfig, onError: (error: unknown) => void): Access {
+function accessOf(
+  config: ResolvedConfig,
+  limits: Limits,
+  onError: (error: unknown) => void,
+): Access {
   try {
-    return new Access(accessSettings(config), onError)
+    // The limits as they are at each publish.
+    return new Access(accessSettings(config), onError, new Rates(() => limits.publishRate))
   } catch (error) {
     throw StartError.from(error, { part: 'access' })
   }
@@ -243,7 +249,7 @@ function partsOf(
     options.onError?.(error)
   }
   const limits = { ...config.limits }
-  const access = accessOf(config, onError)
+  const access = accessOf(config, limits, onError)
   const known = {
     isTrusted: (address: string) => access.trusts(address),
     isProxy: (address: string) => access.isProxy(address),

@@ -173,8 +173,8 @@ export class RedisConnection implements Sink, WheelItem {
   }
 
   /** @throws FanfareError why it may not */
-  mustPublish(channel: ChannelName): MaybePromise<void> {
-    return this.server.access.mustPublish(this.caller, channel)
+  mustPublish(channel: ChannelName, messages = 1): MaybePromise<void> {
+    return this.server.access.mustPublish(this.caller, channel, messages)
   }
 
   /**

@@ -13,6 +13,15 @@ export function isJsonLines(contentType: string | undefined): boolean {
   )
 }
 
+/** How many messages there may be in such a body. */
+export function countLines(body: Buffer): number {
+  let count = 1
+  for (let at = body.indexOf(10); at !== -1; at = body.indexOf(10, at + 1)) {
+    if (at < body.length - 1) count++
+  }
+  return count
+}
+
 /**
  * Reads JSON lines; blank ones are skipped. All are checked before any is published.
  * @param defaults of the request: each line's own key is made from its key

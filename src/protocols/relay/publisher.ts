@@ -15,7 +15,7 @@ import { attempt, chain, type MaybePromise, settle } from '../../model/maybe.ts'
 import type { Draft } from '../../model/message.ts'
 import type { ChannelStat } from '../../stores/store.ts'
 import type { DoorContext, LocationHandler } from '../door.ts'
-import { isJsonLines, readJsonLines } from './batch.ts'
+import { countLines, isJsonLines, readJsonLines } from './batch.ts'
 import { publisherOptions } from './config.ts'
 import { type ChannelInfo, channelInfo } from './info.ts'
 import { readChannel } from './subscriber.ts'
@@ -75,7 +75,8 @@ export class PublisherLocation implements LocationHandler {
     return chain(access.identify(exchange, this.#origins), (caller) => {
       access.mustBePublisher(caller)
       const channel = readChannel(id)
-      return chain(access.mustPublish(caller, channel), () => this.#dispatch(exchange, channel))
+      const allowed = access.mustPublish(caller, channel, messagesIn(exchange))
+      return chain(allowed, () => this.#dispatch(exchange, channel))
     })
   }
 
@@ -191,6 +192,12 @@ export class PublisherLocation implements LocationHandler {
     const lines = [...headers, ...this.#cors.lines(exchange)]
     exchange.send(errorReply(exchange, error, exchange.closes, lines))
   }
+}
+
+/** How many messages a request publishes, as far as its bounds are concerned. */
+function messagesIn(exchange: Exchange): number {
+  if (exchange.method !== 'POST') return 0
+  return isJsonLines(exchange.header('content-type')) ? countLines(exchange.body) : 1
 }
 
 /** @throws FanfareError for what a publisher got wrong in its headers or JSON lines */

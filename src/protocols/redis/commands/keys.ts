@@ -25,7 +25,7 @@ const exists: Handler = (connection, args, out) => {
 const del: Handler = (connection, args, out) => {
   const { hub } = connection.server
   const channels = channelsOf(args)
-  const removed = chain(all(channels.map((channel) => connection.mustPublish(channel))), () =>
+  const removed = chain(all(channels.map((channel) => connection.mustPublish(channel, 0))), () =>
     all(channels.map((channel) => hub.remove(channel))),
   )
   return respond(removed, out, countKnown)
