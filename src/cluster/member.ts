@@ -2,6 +2,7 @@ import type { ClusterSettings } from '../config/cluster.ts'
 import { ClusterRedis } from './redis.ts'
 import { managerOf, type NodeInfo, type Place, type Taken, type View, viewOf } from './view.ts'
 import type { Reply } from '../stores/redis/link.ts'
+import type { LinkState } from '../stores/state.ts'
 import type { ScriptName } from './lua.ts'
 
 /** ms that a node which starts waits for Redis. */
@@ -118,6 +119,10 @@ export class Member {
   /** ms since then. */
   get viewAge(): number {
     return performance.now() - this.#heardAt
+  }
+
+  get link(): LinkState {
+    return this.#redis.state
   }
 
   /** Whether this node's lease runs. */

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { ClusterSettings } from '../config/cluster.ts'
 import { FanfareError } from '../model/errors.ts'
 import { Link, type Reply } from '../stores/redis/link.ts'
+import type { LinkState } from '../stores/state.ts'
 import { connectionOf } from '../stores/redis/open.ts'
 import { clusterLua } from '../stores/redis/lua-common.ts'
 import { isNoScript } from '../stores/redis/scripts.ts'
@@ -47,6 +48,11 @@ export class ClusterRedis {
 
   get up(): boolean {
     return this.#link.up
+  }
+
+  get state(): LinkState {
+    const { up, reconnects } = this.#link
+    return { up, reconnects }
   }
 
   /** Resolves when the first attempt to connect has ended, well or not. */

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
-import { asFanfareError } from '../model/errors.ts'
+import { asFanfareError, type FanfareError } from '../model/errors.ts'
 import { TcpListener } from '../net/listener.ts'
 import { Wheel } from '../net/wheel.ts'
-import type { Exchange, Upgrade } from './exchange.ts'
+import type { Exchange, HttpRequest, Upgrade } from './exchange.ts'
 import { Fallback } from './fallback.ts'
 import { LeanConnection } from './lean.ts'
 import type { HttpLimits } from './limits.ts'
@@ -33,6 +33,8 @@ export interface HttpServerOptions {
   upgrade(upgrade: Upgrade): void
   /** Who answers requests to this path by itself, if anybody does. */
   mountAt?(path: string): Mount | undefined
+  /** Another form of what a client is told whose request is not even taken. */
+  refusal?(request: HttpRequest, error: FanfareError): Buffer
   /** Hears of what a handler threw that was nobody's mistake but ours. */
   onError(error: unknown): void
 }
@@ -71,6 +73,7 @@ export class HttpServer {
       limits,
       wheel: this.wheel,
       handle: (exchange) => this.handle(exchange),
+      refusal: (request, error) => this.refusal(request, error),
       mountAt: (path) => options.mountAt?.(path),
       upgrade: (request, head, connection) => this.#upgrade(request, head, connection),
     })
@@ -160,6 +163,10 @@ export class HttpServer {
       this.#report(error)
       exchange.abort(errorReply(exchange, error, exchange.closes))
     }
+  }
+
+  refusal(request: HttpRequest, error: FanfareError): Buffer {
+    return this.#options.refusal?.(request, error) ?? errorReply(request, error, true)
   }
 
   /** A client's own mistake is answered, and nothing more. */

@@ -8,7 +8,13 @@ import type { Selectors } from '../model/selector.ts'
 import type { ChannelPage, ChannelStat, Page, ReadQuery, Store } from '../stores/store.ts'
 import { Audience, type AudienceHost } from './audience.ts'
 import { CatchUp } from './catch-up.ts'
-import { countByDoor, countReceivers, countReceiversByDoor, findBehind } from './census.ts'
+import {
+  countBehindByDoor,
+  countByDoor,
+  countReceivers,
+  countReceiversByDoor,
+  findBehind,
+} from './census.ts'
 import {
   cursorOf,
   type EndReason,
@@ -30,6 +36,7 @@ import { ADOPT_FLOOR, Follower, type FollowerHost, type Start } from './follower
 import { LastAsked } from './last-asked.ts'
 import { Matcher } from './matcher.ts'
 import { Released } from './released.ts'
+import { type LogState, Timings } from './timings.ts'
 import { type Behind, type Traffic, TrafficTable } from './traffic.ts'
 
 export interface HubOptions extends Partial<HubLimits> {
@@ -57,6 +64,7 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
   maxUnsentBytes: number
   maxBatchBytes: number
   catchUpBytes: number
+  readonly timings = new Timings()
   readonly #soon: (work: () => void) => void
   readonly #onError: (error: unknown) => void
   readonly #matcher = new Matcher()
@@ -134,7 +142,11 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     const appended = this.store.append(draft)
     if (appended instanceof Promise) {
       const receivers = this.receivers(draft.channel)
-      return appended.then((stored) => ({ ...stored, receivers }))
+      const began = performance.now()
+      return appended.then((stored) => {
+        this.timings.stored.since(began)
+        return { ...stored, receivers }
+      })
     }
     // A store that answers at once has announced it by now, and they were counted.
     const { id, duplicate } = appended
@@ -210,6 +222,15 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
 
   followersByDoor(): Map<string, number> {
     return countByDoor(this.#audiences.values())
+  }
+
+  behindByDoor(): Map<string, number> {
+    return countBehindByDoor(this.#audiences.values())
+  }
+
+  states(): readonly LogState[] {
+    const { place, timings, store } = this
+    return [{ place, timings, store: store.state?.() }]
   }
 
   behind(limit: number): Behind[] {
@@ -387,7 +408,11 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     this.#released.tell()
     const dirty = this.#dirty
     this.#dirty = []
-    for (const audience of dirty) this.#flush(audience)
+    if (dirty.length > 0) {
+      const began = performance.now()
+      for (const audience of dirty) this.#flush(audience)
+      this.timings.flush.since(began)
+    }
     this.#catchUp.run()
   }
 

@@ -4,6 +4,7 @@ import type { Hub } from '../hub/hub.ts'
 import type { RecentErrors } from '../hub/recent-errors.ts'
 import type { TrafficTable } from '../hub/traffic.ts'
 import type { Clock } from '../model/clock.ts'
+import type { Health } from '../metrics/health.ts'
 import type { Wheel } from '../net/wheel.ts'
 import type { DoorContext } from '../protocols/door.ts'
 import type { Control } from '../services/control.ts'
@@ -24,6 +25,7 @@ export interface Shared {
   readonly clock: Clock
   readonly traffic: TrafficTable
   readonly errors: RecentErrors
+  readonly health: Health
   readonly control: Control
   readonly onError: (error: unknown) => void
   /** What holds now. */
@@ -75,6 +77,10 @@ export class Lent implements DoorContext {
 
   get errors(): RecentErrors {
     return this.#shared.errors
+  }
+
+  get health(): Health {
+    return this.#shared.health
   }
 
   get control(): Control {

@@ -1,6 +1,7 @@
 import { clusterConfig } from '../config/cluster.ts'
 import { composeSchema, type ConfigSchema } from '../config/index.ts'
 import { watchConfig } from '../config/watch.ts'
+import { HEALTH_PATHS } from '../metrics/health.ts'
 import { DOORS } from '../protocols/doors.ts'
 import { usersConfig } from '../users/config.ts'
 import { ROLES } from './roles.ts'
@@ -10,6 +11,7 @@ export function configSchema(): ConfigSchema {
   return composeSchema([
     usersConfig,
     watchConfig,
+    { fixedPaths: () => HEALTH_PATHS },
     clusterConfig(ROLES),
     ...DOORS.flatMap((door) => door.config ?? []),
   ])

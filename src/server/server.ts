@@ -15,6 +15,7 @@ import type { Users } from '../users/users.ts'
 import { Change } from './change.ts'
 import { Draining } from './draining.ts'
 import type { Held } from './lent.ts'
+import { ServerHealth } from './health.ts'
 import { LOCAL_NODE, type Parts, urlOf } from './parts.ts'
 import { Retired } from './retired.ts'
 import { type Reload, StandAlone } from './stand-alone.ts'
@@ -164,6 +165,7 @@ export class FanfareServer {
     return this.#inTurn(async () => {
       if (this.#stopped) return
       this.#stopped = true
+      this.#parts.health.draining = true
       const { carried, draining, http, retired, shared } = this.#parts
       clearInterval(this.#sweeper)
       shared.wheel.stop()
@@ -240,13 +242,16 @@ function partsOf(
       apply: (next) => server().apply(next),
       reload: options.reload,
     })
+  const health = new ServerHealth(() => parts)
   const parts: Parts = {
+    health,
     shared: {
       trust: new Trust(config.trustedPeers, config.trustedProxies),
       wheel: new Wheel(limits.heartbeat || REVOLUTION),
       clock: options.clock ?? new Clock(),
       traffic: new TrafficTable(),
       errors,
+      health,
       control,
       onError,
       held: () => parts.held as Held,

@@ -7,14 +7,17 @@ import { HttpServer } from '../../http/server.ts'
 import { errorReply } from '../../http/reply.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
+import { answerHealth } from '../../metrics/health.ts'
 import { type TcpListener, urlHost } from '../../net/listener.ts'
 import { Caller } from '../../services/run/caller.ts'
 import type { DoorContext, Place } from '../door.ts'
-import { refuse } from './answers.ts'
+import { refusal, refuse } from './answers.ts'
 import type { ManagementConfig } from './config.ts'
 import { ConsoleRoutes } from './console/index.ts'
+import { CONSOLE } from './console/overview.ts'
 import { Guard } from './guard.ts'
 import { Heartbeats } from './heartbeat.ts'
+import { MetricsRoute } from './metrics.ts'
 import { Routes } from './routes.ts'
 
 /** What JSON or a form has around a message of the largest size: other arguments, escapes. */
@@ -31,6 +34,7 @@ export class ManagementServer {
   readonly #console: ConsoleRoutes
   readonly #routes: Routes
   readonly #heartbeats: Heartbeats
+  readonly #metrics: MetricsRoute
   readonly #traffic: Traffic
   readonly #http: HttpServer
   readonly #limits: HttpLimits
@@ -43,6 +47,7 @@ export class ManagementServer {
     this.#guard = new Guard(config, context.trust)
     this.#console = new ConsoleRoutes(context)
     this.#heartbeats = new Heartbeats(context)
+    this.#metrics = new MetricsRoute(context, [CONSOLE])
     const caller = new Caller({
       users: context.users,
       get config() {
@@ -64,6 +69,10 @@ export class ManagementServer {
       handle: (exchange) => this.#handle(exchange),
       upgrade: (upgrade) =>
         upgrade.refuse(errorReply(upgrade, new FanfareError('unknown_location'), true)),
+      refusal: (request, error) => {
+        this.#traffic.refused++
+        return refusal(request, error, true)
+      },
       onError: (error) => context.onError(error),
     })
   }
@@ -105,22 +114,26 @@ export class ManagementServer {
     }
   }
 
-  drain(): Promise<void> {
-    return this.#http.drain()
+  async drain(): Promise<void> {
+    await this.#http.drain()
+    this.#metrics.stop()
   }
 
   async close(): Promise<void> {
     this.#heartbeats.end()
+    this.#metrics.stop()
     await this.#http.close()
   }
 
   #handle(exchange: Exchange): void {
+    // Whoever watches over the process has no key, and asks by whatever name.
+    if (answerHealth(exchange, this.#context.health)) return
     try {
       this.#guard.mustBeOwn(exchange)
       if (exchange.path.startsWith(CONSOLE_DATA)) this.#guard.mustCall(exchange)
       if (this.#console.handle(exchange)) return
       this.#guard.mustCall(exchange)
-      if (this.#heartbeats.handle(exchange)) return
+      if (this.#heartbeats.handle(exchange) || this.#metrics.handle(exchange)) return
     } catch (thrown) {
       // Not the console's own failures: those are the server's to report.
       if (!(thrown instanceof FanfareError)) throw thrown

@@ -175,8 +175,10 @@ export class RedisConnection implements Sink, WheelItem {
   tick(now: number): void {
     const { idleTimeout, requestTimeout } = this.server.limits
     const stalled = this.#progress.stalledFor(this.socket, now)
-    if (idleTimeout > 0 && stalled >= idleTimeout) this.socket.destroy()
-    else if (this.#closing && this.unsent === 0) this.socket.destroy()
+    if (idleTimeout > 0 && stalled >= idleTimeout) {
+      this.server.counted.dropped.stalled++
+      this.socket.destroy()
+    } else if (this.#closing && this.unsent === 0) this.socket.destroy()
     else if (this.#incomplete !== undefined && now - this.#incomplete >= requestTimeout) {
       this.socket.destroy()
     }

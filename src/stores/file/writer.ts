@@ -1,4 +1,5 @@
 import type { FanfareError } from '../../model/errors.ts'
+import { Histogram } from '../../model/histogram.ts'
 import type { MessageId } from '../../model/id.ts'
 import { Batch, ChunkPool, type Entry, type Piece } from './batch.ts'
 import { unavailable, wordsOf } from './failure.ts'
@@ -52,6 +53,10 @@ export interface WriterHost {
  */
 export class Writer {
   readonly pool = new ChunkPool()
+  /** How long syncs of messages took, in seconds. */
+  readonly syncs = new Histogram()
+  /** Batches that could not be written, and syncs that failed. */
+  failures = 0
   readonly #options: WriterOptions
   readonly #host: WriterHost
   #segment: Segment
@@ -87,6 +92,11 @@ export class Writer {
   /** Whether nothing is under way. */
   get idle(): boolean {
     return this.#waiting === 0
+  }
+
+  /** Whether the last write failed, and none has succeeded since. */
+  get failing(): boolean {
+    return this.#failing !== undefined
   }
 
   /** Why nothing can be taken right now; undefined when it can be tried. */
@@ -190,6 +200,7 @@ export class Writer {
   }
 
   #fail(batch: Batch, error: unknown): void {
+    this.failures++
     const told = unavailable(error, this.#segment.path)
     if (!this.#failing) {
       this.#host.report(`no messages can be stored: ${wordsOf(error, this.#segment.path)}`)
@@ -221,7 +232,9 @@ export class Writer {
     const { files } = this.#options
     const segment = this.#segment
     try {
+      const began = performance.now()
       await files.sync(fdOf(segment))
+      this.syncs.since(began)
     } catch (error) {
       this.#spoilt = true
       await files.truncate(fdOf(segment), segment.end).catch(() => {})
@@ -286,8 +299,11 @@ export class Writer {
     const bytes = this.#unsyncedBytes
     this.#unsynced = []
     try {
+      const began = performance.now()
       await this.#options.files.sync(fdOf(this.#segment))
+      this.syncs.since(began)
     } catch (error) {
+      this.failures++
       this.#unsynced = [...pieces, ...this.#unsynced]
       this.#doubt = true
       const words = wordsOf(error, this.#segment.path)

@@ -52,9 +52,12 @@ export class Link {
   readonly started: Promise<void>
   #settleStart: () => void = () => {}
   #where: string
+  /** How often it was there again after it had been lost. */
+  reconnects = 0
   /** Where it was last connected to. */
   #reached = ''
   #why = 'it was not reached yet'
+  #wasUp = false
   #underWay = 0
   /** When Redis last answered, or was asked while nothing else was under way; ms of performance.now. */
   #heard = 0
@@ -201,6 +204,8 @@ export class Link {
     const restored = this.#state === 'down'
     this.#state = 'up'
     this.#settleStart()
+    if (restored && this.#wasUp) this.reconnects++
+    this.#wasUp = true
     if (restored) this.#events.report(`Redis at ${this.#where} is available.`)
   }
 
