@@ -13,6 +13,8 @@ export interface ServeFlags {
   readonly roles?: string
   readonly spareFor?: string
   readonly workers?: string
+  readonly logLevel?: string
+  readonly logFormat?: string
   /** False: a changed configuration file is not read again by itself. */
   readonly watch?: boolean
 }

@@ -47,6 +47,11 @@ program
   .option('--roles <names>', 'doors and services that this node carries, with commas; else all')
   .option('--spare-for <names>', 'what it takes over from a node that is gone, with commas')
   .option('-w, --workers <n>', 'so many processes behind the same ports; needs Redis stores')
+  .option(
+    '--log-level <level>',
+    'the least important events told: debug, info, warn, error, silent',
+  )
+  .option('--log-format <format>', 'auto (for people on a terminal, else JSON), json, pretty')
   .option('--no-watch', 'read the configuration again at SIGHUP only, not when its file changes')
   .addHelpText(
     'after',

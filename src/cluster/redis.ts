@@ -1,3 +1,4 @@
+import type { Report } from '../model/events.ts'
 import { createHash } from 'node:crypto'
 import type { ClusterSettings } from '../config/cluster.ts'
 import { FanfareError } from '../model/errors.ts'
@@ -14,7 +15,7 @@ export interface RedisEvents {
   /** What some node said to all. */
   heard(words: string): void
   /** Hears of lost and restored connections. */
-  report(text: string): void
+  report: Report
 }
 
 /** The connection of one life of a node to what the cluster keeps in Redis. */
@@ -42,7 +43,7 @@ export class ClusterRedis {
       up: () => events.up(),
       lost: () => {},
       message: (payload) => events.heard(payload.toString()),
-      report: (text) => events.report(`The cluster's ${text}`),
+      report: (text) => events.report(`The cluster's ${text}`, 'cluster.redis'),
     })
   }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { WebSocketServer } from 'ws'
 import { asFanfareError, type FanfareError } from '../model/errors.ts'
+import type { About } from '../model/events.ts'
 import { TcpListener } from '../net/listener.ts'
 import { Wheel } from '../net/wheel.ts'
 import type { Exchange, HttpRequest, Upgrade } from './exchange.ts'
@@ -36,7 +37,7 @@ export interface HttpServerOptions {
   /** Another form of what a client is told whose request is not even taken. */
   refusal?(request: HttpRequest, error: FanfareError): Buffer
   /** Hears of what a handler threw that was nobody's mistake but ours. */
-  onError(error: unknown): void
+  onError(error: unknown, about?: About): void
 }
 
 /** How often requests and answers that take too long are looked for, in ms, at most and at least. */
@@ -160,7 +161,7 @@ export class HttpServer {
     try {
       this.#options.handle(exchange)
     } catch (error) {
-      this.#report(error)
+      this.#report(error, exchange)
       exchange.abort(errorReply(exchange, error, exchange.closes))
     }
   }
@@ -170,8 +171,8 @@ export class HttpServer {
   }
 
   /** A client's own mistake is answered, and nothing more. */
-  #report(error: unknown): void {
-    if (asFanfareError(error) !== error) this.#options.onError(error)
+  #report(error: unknown, { peer }: HttpRequest): void {
+    if (asFanfareError(error) !== error) this.#options.onError(error, { peer })
   }
 
   isMounted(path: string): boolean {
@@ -207,7 +208,7 @@ export class HttpServer {
     try {
       this.#options.upgrade(upgrade)
     } catch (error) {
-      this.#report(error)
+      this.#report(error, upgrade)
       if (answered) socket.destroy()
       else connection.end(errorReply(upgrade, error, true))
     }

@@ -6,6 +6,7 @@ import type { Mount } from '../http/mount.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { RecentErrors } from '../hub/recent-errors.ts'
 import type { TrafficTable } from '../hub/traffic.ts'
+import type { About } from '../model/events.ts'
 import type { Clock } from '../model/clock.ts'
 import type { MaybePromise } from '../model/maybe.ts'
 import type { Health } from '../metrics/health.ts'
@@ -35,7 +36,7 @@ export interface DoorContext {
   /** The hub of a named store. */
   hub(store: string): Hub
   /** What went wrong while no client was waiting for an answer. */
-  onError(error: unknown): void
+  onError(error: unknown, about?: About): void
 }
 
 /**

@@ -1,5 +1,6 @@
 import { clusterConfig } from '../config/cluster.ts'
 import { composeSchema, type ConfigSchema } from '../config/index.ts'
+import { logConfig } from '../config/log.ts'
 import { watchConfig } from '../config/watch.ts'
 import { HEALTH_PATHS } from '../metrics/health.ts'
 import { DOORS } from '../protocols/doors.ts'
@@ -11,6 +12,7 @@ export function configSchema(): ConfigSchema {
   return composeSchema([
     usersConfig,
     watchConfig,
+    logConfig,
     { fixedPaths: () => HEALTH_PATHS },
     clusterConfig(ROLES),
     ...DOORS.flatMap((door) => door.config ?? []),

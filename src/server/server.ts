@@ -8,6 +8,7 @@ import { RecentErrors } from '../hub/recent-errors.ts'
 import { TrafficTable } from '../hub/traffic.ts'
 import { Clock } from '../model/clock.ts'
 import { FanfareError } from '../model/errors.ts'
+import type { OnError } from '../model/events.ts'
 import { Wheel } from '../net/wheel.ts'
 import type { Place } from '../protocols/door.ts'
 import type { Applied, Control } from '../services/control.ts'
@@ -31,7 +32,7 @@ const REVOLUTION = 15_000
 
 export interface ServerOptions {
   /** Hears of what went wrong while no client was waiting for an answer. */
-  readonly onError?: (error: unknown) => void
+  readonly onError?: OnError
   /** The clock of all stores; a test may give another. */
   readonly clock?: Clock
   /** False: every request goes over node:http. For tests, which run over both paths. */
@@ -221,9 +222,9 @@ function partsOf(
 ): Parts {
   const { node = LOCAL_NODE, incarnation = randomBytes(9).toString('base64url') } = options
   const errors = new RecentErrors()
-  const onError = (error: unknown): void => {
-    errors.add(error)
-    options.onError?.(error)
+  const onError: OnError = (error, about) => {
+    errors.add(error, about?.door)
+    options.onError?.(error, about)
   }
   const limits = { ...config.limits }
   const http = new HttpServer({

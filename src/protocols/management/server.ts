@@ -73,7 +73,7 @@ export class ManagementServer {
         this.#traffic.refused++
         return refusal(request, error, true)
       },
-      onError: (error) => context.onError(error),
+      onError: (error, about) => context.onError(error, about),
     })
   }
 

@@ -245,7 +245,7 @@ export class RedisConnection implements Sink, WheelItem {
     } catch (error) {
       this.server.counted.refused++
       if (error instanceof ProtocolError) out.error(`ERR Protocol error: ${error.message}`)
-      else this.server.onError(error)
+      else this.server.onError(error, this.socket.remoteAddress)
       this.#closing = true
     }
     this.#flush()
@@ -379,7 +379,7 @@ export class RedisConnection implements Sink, WheelItem {
   #writeError(out: ReplyWriter, error: unknown): void {
     this.server.counted.refused++
     const text = errorText(error)
-    if (text === undefined) this.server.onError(error)
+    if (text === undefined) this.server.onError(error, this.socket.remoteAddress)
     out.error(text ?? 'ERR The server failed to do this; its log says why.')
   }
 

@@ -78,7 +78,7 @@ export class FileStore implements Store, Sweepable, Adjustable {
         mayHaveLost: durability !== 'always' && machineWentDown(this.#lock.left),
         floor: this.#options.floor,
       })
-      for (const { text } of findings) report(text)
+      for (const { text } of findings) report(text, 'store.damage')
       this.#catalog = catalog
       const recent = new Recent(this.#options.cacheBytes)
       this.#reader = new Reader(files, catalog, recent, seed, report)

@@ -1,5 +1,6 @@
 import type { ChannelName } from '../../model/channel.ts'
 import type { FanfareError } from '../../model/errors.ts'
+import type { EventName } from '../../model/events.ts'
 import { idSecond, type MessageId } from '../../model/id.ts'
 import type { Message } from '../../model/message.ts'
 import type { DiskState } from '../state.ts'
@@ -199,8 +200,8 @@ export class Log implements WriterHost {
     }
   }
 
-  report(text: string): void {
-    this.#parts.options.report(text)
+  report(text: string, event?: EventName): void {
+    this.#parts.options.report(text, event)
   }
 
   #message(entry: Entry, message: Message, segment: Segment, offset: number): void {

@@ -1,3 +1,4 @@
+import type { Report } from '../../model/events.ts'
 import type { FanfareError } from '../../model/errors.ts'
 import { Histogram } from '../../model/histogram.ts'
 import type { MessageId } from '../../model/id.ts'
@@ -44,7 +45,7 @@ export interface WriterHost {
   readonly newest: { readonly head: MessageId; readonly floor: MessageId }
   /** Does what is due between two batches: deletes what is wholly dead. */
   roomMade(write: (batch: Batch) => Promise<boolean>): Promise<void>
-  report(text: string): void
+  report: Report
 }
 
 /**
@@ -134,6 +135,7 @@ export class Writer {
     } catch (error) {
       this.#host.report(
         `what was published last may be lost: ${wordsOf(error, this.#segment.path)}`,
+        'store.doubt',
       )
     }
   }
@@ -154,7 +156,10 @@ export class Writer {
         try {
           await this.#host.roomMade((batch) => this.#write(batch))
         } catch (error) {
-          this.#host.report(`old segments stay for now: ${wordsOf(error, this.#options.folder)}`)
+          this.#host.report(
+            `old segments stay for now: ${wordsOf(error, this.#options.folder)}`,
+            'store.upkeep',
+          )
         }
       }
       const batch = this.#filling
@@ -188,7 +193,7 @@ export class Writer {
     segment.end += batch.bytes
     if (this.#failing) {
       this.#failing = undefined
-      this.#host.report(`${this.#options.folder}: takes messages again`)
+      this.#host.report(`${this.#options.folder}: takes messages again`, 'store.available')
     }
     if (durability === 'interval') {
       this.#unsynced.push(...batch.pieces)
@@ -203,7 +208,10 @@ export class Writer {
     this.failures++
     const told = unavailable(error, this.#segment.path)
     if (!this.#failing) {
-      this.#host.report(`no messages can be stored: ${wordsOf(error, this.#segment.path)}`)
+      this.#host.report(
+        `no messages can be stored: ${wordsOf(error, this.#segment.path)}`,
+        'store.unavailable',
+      )
     }
     this.#failing = { error: told, at: performance.now() }
     this.pool.giveBack(batch.pieces)
@@ -307,7 +315,10 @@ export class Writer {
       this.#unsynced = [...pieces, ...this.#unsynced]
       this.#doubt = true
       const words = wordsOf(error, this.#segment.path)
-      this.#host.report(`what was published last is not safe yet, and is written anew: ${words}`)
+      this.#host.report(
+        `what was published last is not safe yet, and is written anew: ${words}`,
+        'store.doubt',
+      )
       this.#start()
       return
     }

@@ -1,3 +1,4 @@
+import type { Report } from '../../model/events.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import { FanfareError } from '../../model/errors.ts'
 import { type Client, dialer, end, within, wordsOf } from './client.ts'
@@ -22,7 +23,7 @@ export interface LinkEvents {
   /** It is not up any more, or could not be made at first. */
   lost(): void
   message(payload: Buffer): void
-  report(text: string): void
+  report: Report
 }
 
 /**
@@ -206,7 +207,7 @@ export class Link {
     this.#settleStart()
     if (restored && this.#wasUp) this.reconnects++
     this.#wasUp = true
-    if (restored) this.#events.report(`Redis at ${this.#where} is available.`)
+    if (restored) this.#events.report(`Redis at ${this.#where} is available.`, 'store.available')
   }
 
   #becomeDown(error: unknown): void {
@@ -216,7 +217,7 @@ export class Link {
     this.#state = 'down'
     this.#settleStart()
     if (!first) return
-    this.#events.report(this.unavailable().message)
+    this.#events.report(this.unavailable().message, 'store.unavailable')
     this.#events.lost()
   }
 
