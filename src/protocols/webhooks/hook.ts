@@ -5,6 +5,7 @@ import { errorReply, type HeaderLines, reply } from '../../http/reply.ts'
 import type { Published } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
+import { inTrace, TRACEPARENT } from '../../model/trace.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { formatId, type MessageId } from '../../model/id.ts'
 import { attempt, type MaybePromise } from '../../model/maybe.ts'
@@ -117,7 +118,8 @@ export class Hook implements Route {
   /** @param print the same for two requests only when they tell of the same */
   #publish(exchange: Exchange, print: string | undefined): MaybePromise<Outcome> {
     const { hub, traffic } = this.#context
-    const drafts = this.#options.read(exchange)
+    const trace = exchange.header(TRACEPARENT)
+    const drafts = this.#options.read(exchange).map((draft) => inTrace(draft, trace))
     const results = drafts.map((draft, index) => {
       if (print === undefined) return hub.publish(draft, traffic)
       const key = `webhook:${this.name}:${print}${index === 0 ? '' : `:${index}`}`
