@@ -48,6 +48,14 @@ export interface WatchFlags {
   readonly server: string
 }
 
+export interface TopFlags {
+  readonly key?: string
+  /** Seconds. */
+  readonly interval: string
+  readonly once?: boolean
+  readonly json?: boolean
+}
+
 export interface GenerateFlags {
   readonly out: string
   readonly host?: string

@@ -7,6 +7,7 @@ import type {
   NotifyFlags,
   PublishFlags,
   ServeFlags,
+  TopFlags,
   WatchFlags,
 } from './flags.ts'
 import type { InstallFlags } from './hook-install.ts'
@@ -98,6 +99,19 @@ program
   .action(async (target: string, options: WatchFlags) => {
     const { watch } = await import('./watch.ts')
     process.exitCode = await watch(target, options)
+  })
+
+program
+  .command('top')
+  .description('show in the terminal how a server is: doors, rates, slow subscribers, nodes')
+  .argument('[url]', 'its management port; by default http://127.0.0.1:8181')
+  .option('--key <key>', 'management.key; else FANFARE_MANAGEMENT__KEY, or http://:KEY@HOST')
+  .option('-i, --interval <seconds>', 'between two looks', '1')
+  .option('--once', 'print it once')
+  .option('--json', 'each look as a line of JSON')
+  .action(async (url: string | undefined, options: TopFlags) => {
+    const { top } = await import('./top.ts')
+    process.exitCode = await top(url, options)
   })
 
 program

@@ -26,7 +26,7 @@ function eventsOf({ stderr }: Running): Record<string, unknown>[] {
   return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
 }
 
-describe('fanfare serve, where nobody looks at a terminal', () => {
+describe('fanfare serve, where nobody looks at a terminal', { timeout: 60_000 }, () => {
   it('says everything on standard error as JSON, and no secret', async () => {
     const yaml = [
       'port: 0\naddress: 0.0.0.0\n',
