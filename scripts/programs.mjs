@@ -48,6 +48,7 @@ export const PROGRAMS = [
     found: () => onPath('lua5.1') && existsSync('/usr/share/lua/5.1/socket.lua'),
   },
   { name: 'PHP', packages: ['php-cli'], found: () => onPath('php') },
+  { name: 'promtool', packages: ['prometheus'], found: () => onPath('promtool') },
   { name: 'OpenSSL', packages: ['openssl'], found: () => onPath('openssl') },
   {
     name: 'D-Bus',

@@ -13,6 +13,8 @@ export interface ServeFlags {
   readonly roles?: string
   readonly spareFor?: string
   readonly workers?: string
+  readonly logLevel?: string
+  readonly logFormat?: string
   /** False: a changed configuration file is not read again by itself. */
   readonly watch?: boolean
 }
@@ -50,6 +52,14 @@ export interface WatchFlags {
   readonly accessKey?: string
   readonly ca?: string
   readonly server: string
+}
+
+export interface TopFlags {
+  readonly key?: string
+  /** Seconds. */
+  readonly interval: string
+  readonly once?: boolean
+  readonly json?: boolean
 }
 
 export interface GenerateFlags {

@@ -11,6 +11,7 @@ import type {
   NotifyFlags,
   PublishFlags,
   ServeFlags,
+  TopFlags,
   WatchFlags,
 } from './flags.ts'
 import type { InstallFlags } from './hook-install.ts'
@@ -58,6 +59,11 @@ program
   .option('--roles <names>', 'doors and services that this node carries, with commas; else all')
   .option('--spare-for <names>', 'what it takes over from a node that is gone, with commas')
   .option('-w, --workers <n>', 'so many processes behind the same ports; needs Redis stores')
+  .option(
+    '--log-level <level>',
+    'the least important events told: debug, info, warn, error, silent',
+  )
+  .option('--log-format <format>', 'auto (for people on a terminal, else JSON), json, pretty')
   .option('--no-watch', 'read the configuration again at SIGHUP only, not when its file changes')
   .addHelpText(
     'after',
@@ -108,6 +114,19 @@ program
   .action(async (target: string, options: WatchFlags) => {
     const { watch } = await import('./watch.ts')
     process.exitCode = await watch(target, options)
+  })
+
+program
+  .command('top')
+  .description('show in the terminal how a server is: doors, rates, slow subscribers, nodes')
+  .argument('[url]', 'its management port; by default http://127.0.0.1:8181')
+  .option('--key <key>', 'management.key; else FANFARE_MANAGEMENT__KEY, or http://:KEY@HOST')
+  .option('-i, --interval <seconds>', 'between two looks', '1')
+  .option('--once', 'print it once')
+  .option('--json', 'each look as a line of JSON')
+  .action(async (url: string | undefined, options: TopFlags) => {
+    const { top } = await import('./top.ts')
+    process.exitCode = await top(url, options)
   })
 
 program

@@ -1,22 +1,24 @@
 import { closeSync, openSync } from 'node:fs'
-import { ConfigError, formatProblems } from '../config/index.ts'
+import { ConfigError } from '../config/index.ts'
+import type { Log } from '../log/log.ts'
 import { FanfareError } from '../model/errors.ts'
 import type { Applied } from '../services/control.ts'
-import { colors } from './config.ts'
 import { ConfigWatch } from './config-watch.ts'
+import { tellProblems } from './problems.ts'
 
 export interface ReloadOptions {
   /** Reads the configuration again, and applies it. @throws ConfigError, FanfareError */
   readonly reload: () => Promise<Applied>
   /** Hears after each attempt, whatever came of it. */
   readonly done?: () => void
+  readonly log: Log
 }
 
 /**
  * Reloads at each SIGHUP, one after the other, and says what came of it: several that come while one is under
  * way are one.
  */
-export function reloadAtHangup({ reload, done }: ReloadOptions): void {
+export function reloadAtHangup({ reload, done, log }: ReloadOptions): void {
   let running = false
   let again = false
   const run = async (): Promise<void> => {
@@ -24,7 +26,7 @@ export function reloadAtHangup({ reload, done }: ReloadOptions): void {
     try {
       do {
         again = false
-        await tell(reload)
+        await tell(reload, log)
         done?.()
       } while (again)
     } finally {
@@ -34,30 +36,33 @@ export function reloadAtHangup({ reload, done }: ReloadOptions): void {
   process.on('SIGHUP', () => {
     if (isTerminalGone()) process.emit('SIGTERM')
     else if (running) again = true
-    else run().catch(complain)
+    else run().catch((error: unknown) => complain(error, log))
   })
 }
 
 /** Has a changed file reloaded, as if by SIGHUP. */
-export async function reloadAtChange(file: string): Promise<void> {
+export async function reloadAtChange(file: string, log: Log): Promise<void> {
   const watch = new ConfigWatch(
     file,
     () => process.emit('SIGHUP'),
     (error) => {
       const reason = error instanceof Error ? error.message : String(error)
-      console.error(
-        `fanfare: ${file} is not watched for changes: ${reason}. \`kill -HUP ${process.pid}\` has it read again.`,
+      log.tell(
+        'config.unwatched',
+        `${file} is not watched for changes: ${reason}. \`kill -HUP ${process.pid}\` has it read again.`,
       )
     },
   )
   await watch.start()
 }
 
-async function tell(reload: () => Promise<Applied>): Promise<void> {
+async function tell(reload: () => Promise<Applied>, log: Log): Promise<void> {
   try {
-    console.log(describeApplied(await reload()))
+    const applied = await reload()
+    console.log(describeApplied(applied))
+    log.tellPrograms('config.applied', 'The configuration was read again.', { ...applied })
   } catch (error) {
-    complain(error)
+    complain(error, log)
   }
 }
 
@@ -72,13 +77,13 @@ export function describeApplied({ changed, restarted, later }: Applied): string 
   return ['Configuration read again:', ...lines].join('\n')
 }
 
-function complain(error: unknown): void {
+function complain(error: unknown, log: Log): void {
   if (error instanceof ConfigError) {
-    console.error(formatProblems(error.problems, { color: colors() }))
-    console.error('The configuration cannot be used; the former one holds on.')
+    tellProblems(log, error.problems)
+    log.tell('config.refused', 'The configuration cannot be used; the former one holds on.')
   } else if (error instanceof FanfareError) {
-    console.error(`fanfare: the configuration was not applied: ${error.message}`)
-  } else console.error(error instanceof Error ? (error.stack ?? error.message) : error)
+    log.tell('config.refused', `The configuration was not applied: ${error.message}`)
+  } else log.failed(error)
 }
 
 /** A terminal that was closed says so by the same signal: then there is nobody to run for. */

@@ -14,13 +14,16 @@ import {
   tellSupervisor,
   workerSlot,
 } from '../cluster/workers.ts'
-import { workersOf } from '../config/cluster.ts'
+import { clusterOf, workersOf } from '../config/cluster.ts'
 import { watchesFile } from '../config/watch.ts'
 import { ConfigError, formatProblems } from '../config/index.ts'
 import { doorOf, type ResolvedConfig } from '../config/types.ts'
+import { tellProblems } from './problems.ts'
+import { Log } from '../log/log.ts'
 import { ROLES } from '../server/roles.ts'
 import { StartError } from '../server/server.ts'
 import { colors } from './config.ts'
+import type { Report } from '../model/events.ts'
 import { reloadAtChange, reloadAtHangup } from './reload.ts'
 import type { ServeFlags } from './flags.ts'
 import { version } from '../config/version.ts'
@@ -47,29 +50,39 @@ async function run(flags: ServeFlags): Promise<number> {
   }
   const worker = workerSlot()
   let started: Started
+  let log: Log
   let at: Pick<ResolvedConfig, 'address' | 'port'> | undefined
   try {
     const { config } = loadNode(source, '')
     at = config
+    let current = (): ResolvedConfig => config
+    log = new Log({ config: () => current(), target: process.stderr, base: baseOf(config, worker) })
     const count = workersOf(config)
     const { file } = source
     if (file !== undefined && worker === undefined && watchesFile(config))
-      await reloadAtChange(file)
+      await reloadAtChange(file, log)
     if (count > 1 && worker === undefined) {
-      return await new Supervisor({ count, stopTimeout: STOP_TIMEOUT, report: say }).run()
+      return await new Supervisor({
+        count,
+        stopTimeout: STOP_TIMEOUT,
+        report: sayTo(log),
+      }).run()
     }
     const starting = startNode({
       source,
       worker,
       former: formerWorker(),
-      report: say,
-      onError: report,
+      report: sayTo(log),
+      onError: (error, about) => log.failed(error, about),
     })
     reloadAtHangup({
       reload: async () => (await starting).reload(),
+      log,
       done: () => tellSupervisor({ fanfare: 'reloaded' }),
     })
     started = await starting
+    const { server } = started
+    current = () => server.config
   } catch (error) {
     if (error instanceof ConfigError) {
       console.error(formatProblems(error.problems, { color: colors() }))
@@ -84,15 +97,19 @@ async function run(flags: ServeFlags): Promise<number> {
   tellSupervisor({ fanfare: 'ready', incarnation: started.server.incarnation })
   const { warnings } = started.loaded
   if (worker === undefined || worker === 1) {
-    if (warnings.length > 0) console.error(formatProblems(warnings, { color: colors() }))
-    announce(started)
+    if (warnings.length > 0) tellProblems(log, warnings)
+    announce(started, log)
   }
   const displaced = await Promise.race([stopped, started.node?.displaced ?? never()])
-  if (displaced) console.error(`fanfare: ${displaced.message}`)
-  else if (worker === undefined) console.log('Stopping.')
+  if (displaced) log.tell('cluster.displaced', displaced.message)
+  else {
+    log.tellPrograms('server.stopping', 'Stopping.')
+    if (worker === undefined) console.log('Stopping.')
+  }
   const stuck = setTimeout(() => process.exit(1), STOP_TIMEOUT).unref()
   await started.stop()
   clearTimeout(stuck)
+  log.end()
   return displaced ? 1 : 0
 }
 
@@ -105,6 +122,8 @@ function given({
   spareFor,
   workers,
   watch,
+  logLevel,
+  logFormat,
 }: ServeFlags): Record<string, unknown> {
   const all: Record<string, unknown> = {
     watch: watch === false ? false : undefined,
@@ -114,6 +133,8 @@ function given({
     'cluster.roles': namesIn(roles),
     'cluster.spare_for': namesIn(spareFor),
     workers,
+    'log.level': logLevel,
+    'log.format': logFormat,
   }
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined))
 }
@@ -129,7 +150,7 @@ function listening(rules: readonly string[]): string {
 }
 
 /** What listens where, and a line to try each. */
-function announce({ server, node }: Started): void {
+function announce({ server, node }: Started, log: Log): void {
   const { config } = server
   console.log(`${pc.bold(`Fanfare ${version()}`)} listens on ${pc.cyan(server.url)}\n`)
   const rows = server.places.map(({ what, where, example = '' }) => ({
@@ -153,10 +174,17 @@ function announce({ server, node }: Started): void {
   const addresses = [server.address.address, ...server.places.map(({ address }) => address)]
   const open = addresses.filter((address) => address !== undefined && !isLoopback(address))
   if (open.length > 0) {
-    console.error(
-      `\n${pc.yellow('warning')}: ${[...new Set(open)].join(', ')} can be reached from other machines: ${listening(anonymous.subscribe)} Publishing is for trustedPeers and keys.`,
-    )
+    const reached = [...new Set(open)]
+    const words = `${reached.join(', ')} can be reached from other machines: ${listening(anonymous.subscribe)} Publishing is for trustedPeers and keys.`
+    if (log.pretty) console.error(`\n${pc.yellow('warning')}: ${words}`)
+    else log.tell('server.open', words, { addresses: reached })
   }
+  const { url, places } = server
+  log.tellPrograms('server.started', `Fanfare ${version()} listens on ${url}`, {
+    url,
+    version: version(),
+    places: Object.fromEntries(places.map(({ what, where }) => [what, where])),
+  })
   console.log(`\nStop with Ctrl-C.`)
 }
 
@@ -164,9 +192,18 @@ function report(error: unknown): void {
   console.error(error instanceof Error ? (error.stack ?? error.message) : error)
 }
 
-/** What happens in a cluster, for people. */
-function say(text: string): void {
-  console.error(text)
+/** What happens in a cluster, and to workers. */
+function sayTo(log: Log): Report {
+  return (text, event = 'server.error') => log.tell(event, text)
+}
+
+/** Which node this is of several, and which worker. */
+function baseOf(config: ResolvedConfig, worker: number | undefined): Record<string, unknown> {
+  const { node } = clusterOf(config) ?? {}
+  return {
+    ...(node === undefined ? {} : { node }),
+    ...(worker === undefined ? {} : { worker }),
+  }
 }
 
 /** This node among the others. */

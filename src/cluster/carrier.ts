@@ -1,3 +1,4 @@
+import type { Report } from '../model/events.ts'
 import type { View } from './view.ts'
 
 export interface CarrierOptions {
@@ -6,7 +7,7 @@ export interface CarrierOptions {
   readonly carry: (roles: ReadonlySet<string>, park: boolean) => Promise<void>
   /** What it carries has changed. */
   readonly changed: () => void
-  readonly report: (text: string) => void
+  readonly report: Report
 }
 
 /**
@@ -69,16 +70,21 @@ export class Carrier {
       } catch (error) {
         // Tried again with the next beat; said once.
         const words = error instanceof Error ? error.message : String(error)
-        if (words !== this.#failure) report(`This node cannot carry what it holds: ${words}`)
+        if (words !== this.#failure)
+          report(`This node cannot carry what it holds: ${words}`, 'cluster.carry_failed')
         this.#failure = words
         break
       }
       this.#failure = ''
       this.#roles = wanted
       this.#parked = park
-      if (came.length > 0) report(`This node carries ${came.join(', ')} from now on.`)
+      if (came.length > 0)
+        report(`This node carries ${came.join(', ')} from now on.`, 'cluster.roles')
       if (left.length > 0) {
-        report(`This node ${park ? 'takes no more for' : 'carries no more'} ${left.join(', ')}.`)
+        report(
+          `This node ${park ? 'takes no more for' : 'carries no more'} ${left.join(', ')}.`,
+          'cluster.roles',
+        )
       }
       changed()
     }

@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { ConfigError } from '../config/index.ts'
 import { FanfareError } from '../model/errors.ts'
-import type { ClusterControl, ConfigVersion, NodeApplied, NodeStatus } from '../services/control.ts'
+import type {
+  ClusterControl,
+  ConfigVersion,
+  Membership,
+  NodeApplied,
+  NodeStatus,
+} from '../services/control.ts'
 import { configDiff } from '../services/run/diff.ts'
 import { Calls } from './calls.ts'
 import type { Carrier } from './carrier.ts'
@@ -62,6 +68,11 @@ export class SharedControl implements ClusterControl {
       },
       report,
     )
+  }
+
+  get membership(): Membership {
+    const { holds, viewAge, settings, link } = this.#member
+    return { held: holds, age: viewAge / 1000, lease: settings.lease / 1000, redis: link }
   }
 
   status(): Record<string, NodeStatus> {

@@ -1,3 +1,4 @@
+import type { Report } from '../model/events.ts'
 import { ConfigError, type Loaded } from '../config/index.ts'
 import type { ResolvedConfig } from '../config/types.ts'
 import { FanfareError } from '../model/errors.ts'
@@ -17,7 +18,7 @@ export interface FollowerOptions {
   readonly source: ConfigSource
   /** Gives the server another configuration. */
   readonly apply: (config: ResolvedConfig) => Promise<Applied>
-  readonly report: (text: string) => void
+  readonly report: Report
 }
 
 /**
@@ -109,7 +110,10 @@ export class Follower {
         this.#succeeded(shared)
         const { later } = applied
         const rest = later.length === 0 ? '' : ` After a start: ${later.join(', ')}.`
-        report(`The shared configuration, version ${shared.version}, holds.${rest}`)
+        report(
+          `The shared configuration, version ${shared.version}, holds.${rest}`,
+          'cluster.config',
+        )
       }
     } catch (error) {
       if (!shared) throw error
@@ -144,6 +148,7 @@ export class Follower {
     this.error = error instanceof Error ? error.message : String(error)
     this.#options.report(
       `The shared configuration, version ${version}, cannot be used here. ${rest}\n${this.error}`,
+      'cluster.config_failed',
     )
   }
 
@@ -162,7 +167,10 @@ export class Follower {
   }
 
   #report(error: unknown): void {
-    this.#options.report(error instanceof Error ? error.message : String(error))
+    this.#options.report(
+      error instanceof Error ? error.message : String(error),
+      'cluster.config_failed',
+    )
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {

@@ -1,7 +1,9 @@
+import type { Report } from '../model/events.ts'
 import type { ClusterSettings } from '../config/cluster.ts'
 import { ClusterRedis } from './redis.ts'
 import { managerOf, type NodeInfo, type Place, type Taken, type View, viewOf } from './view.ts'
 import type { Reply } from '../stores/redis/link.ts'
+import type { LinkState } from '../stores/state.ts'
 import type { ScriptName } from './lua.ts'
 
 /** ms that a node which starts waits for Redis. */
@@ -23,7 +25,7 @@ export interface MemberEvents {
   displaced(reason: Error): void
   /** What some node said to all. MUST NOT throw. */
   heard(words: string): void
-  report(text: string): void
+  report: Report
 }
 
 /** Why a node could not join. */
@@ -69,7 +71,7 @@ export class Member {
         if (words !== 'beat') events.heard(words)
         else if (this.#view) this.beat()
       },
-      report: (text) => events.report(text),
+      report: (text, event) => events.report(text, event),
     })
   }
 
@@ -120,6 +122,10 @@ export class Member {
     return performance.now() - this.#heardAt
   }
 
+  get link(): LinkState {
+    return this.#redis.state
+  }
+
   /** Whether this node's lease runs. */
   get holds(): boolean {
     return performance.now() < this.#deadline
@@ -160,7 +166,10 @@ export class Member {
     this.#end()
     if (this.#redis.up) {
       await this.#redis.run('leave').catch((error: unknown) => {
-        this.#events.report(`This node could not say that it leaves: ${String(error)}`)
+        this.#events.report(
+          `This node could not say that it leaves: ${String(error)}`,
+          'cluster.leave',
+        )
       })
     }
     await this.#redis.close()

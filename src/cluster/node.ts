@@ -1,3 +1,4 @@
+import type { OnError, Report } from '../model/events.ts'
 import { randomBytes } from 'node:crypto'
 import type { AddressInfo } from 'node:net'
 import { hostname } from 'node:os'
@@ -25,9 +26,9 @@ export interface NodeOptions {
   /** A former life of this node that is known to have ended. */
   readonly former?: string | undefined
   /** Hears what happens in the cluster, as far as people should know of it. */
-  readonly report: (text: string) => void
+  readonly report: Report
   /** Hears of what went wrong while no client was waiting for an answer. */
-  readonly onError: (error: unknown) => void
+  readonly onError: OnError
 }
 
 /** A server that is one of several: what it carries and how it is configured, it agrees with the others. */
@@ -178,7 +179,7 @@ class Life {
   readonly displaced: Promise<Error>
   readonly #meter: LoadMeter
   #displace: (reason: Error) => void = () => {}
-  readonly #report: (text: string) => void
+  readonly #report: Report
   #cutOff = false
   #server: FanfareServer | undefined
   #parts: LifeParts | undefined
@@ -192,7 +193,10 @@ class Life {
       seen: (view: View): void => this.#seen(view),
       expired: (last: View): void => {
         this.#cutOff = true
-        report('This node is cut off from its cluster: it holds nothing any more.')
+        report(
+          'This node is cut off from its cluster: it holds nothing any more.',
+          'cluster.cut_off',
+        )
         this.#parts?.carrier.lost(last)
       },
       displaced: (reason: Error): void => this.#displace(reason),
@@ -212,7 +216,8 @@ class Life {
   #seen(view: View): void {
     const parts = this.#parts
     if (!parts) return
-    if (view.lapsed && this.#cutOff) this.#report('This node is back in its cluster.')
+    if (view.lapsed && this.#cutOff)
+      this.#report('This node is back in its cluster.', 'cluster.back')
     this.#cutOff = false
     parts.carrier.holds(rolesOf(this.member))
     parts.reaper.seen(view)

@@ -1,7 +1,9 @@
+import type { Report } from '../model/events.ts'
 import { createHash } from 'node:crypto'
 import type { ClusterSettings } from '../config/cluster.ts'
 import { FanfareError } from '../model/errors.ts'
 import { Link, type Reply } from '../stores/redis/link.ts'
+import type { LinkState } from '../stores/state.ts'
 import { connectionOf } from '../stores/redis/open.ts'
 import { clusterLua } from '../stores/redis/lua-common.ts'
 import { isNoScript } from '../stores/redis/scripts.ts'
@@ -13,7 +15,7 @@ export interface RedisEvents {
   /** What some node said to all. */
   heard(words: string): void
   /** Hears of lost and restored connections. */
-  report(text: string): void
+  report: Report
 }
 
 /** The connection of one life of a node to what the cluster keeps in Redis. */
@@ -41,12 +43,17 @@ export class ClusterRedis {
       up: () => events.up(),
       lost: () => {},
       message: (payload) => events.heard(payload.toString()),
-      report: (text) => events.report(`The cluster's ${text}`),
+      report: (text) => events.report(`The cluster's ${text}`, 'cluster.redis'),
     })
   }
 
   get up(): boolean {
     return this.#link.up
+  }
+
+  get state(): LinkState {
+    const { up, reconnects } = this.#link
+    return { up, reconnects }
   }
 
   /** Resolves when the first attempt to connect has ended, well or not. */

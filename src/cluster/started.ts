@@ -1,3 +1,4 @@
+import type { OnError, Report } from '../model/events.ts'
 import { clusterOf } from '../config/cluster.ts'
 import type { Loaded } from '../config/index.ts'
 import type { ResolvedConfig } from '../config/types.ts'
@@ -13,8 +14,8 @@ export interface StartOptions {
   /** The incarnation of the process that was this worker before, and has ended. */
   readonly former?: string | undefined
   /** Hears what happens in the cluster. */
-  readonly report: (text: string) => void
-  readonly onError: (error: unknown) => void
+  readonly report: Report
+  readonly onError: OnError
 }
 
 /** A server that runs, alone or as one of several. */

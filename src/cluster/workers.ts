@@ -1,4 +1,5 @@
 /** Several server processes behind the same ports, and one that only looks after them. */
+import type { Report } from '../model/events.ts'
 import cluster, { type Worker } from 'node:cluster'
 
 /** Says to a process which worker it is, from 1. No key of the configuration. */
@@ -44,7 +45,7 @@ export interface SupervisorOptions {
   readonly count: number
   /** ms that all workers may take to stop. */
   readonly stopTimeout: number
-  readonly report: (text: string) => void
+  readonly report: Report
 }
 
 /** Starts workers, and starts each again that ends. */
@@ -130,12 +131,12 @@ export class Supervisor {
       if (this.#stopping) return
       const how = signal ? `by ${signal}` : `with code ${code}`
       if (!slot.proven) {
-        this.#options.report(`Worker ${number} ended ${how} before it was ready.`)
+        this.#options.report(`Worker ${number} ended ${how} before it was ready.`, 'worker.ended')
         this.stop(1)
         return
       }
       slot.wait = performance.now() - since > PROVEN ? FIRST_WAIT : slot.wait
-      this.#options.report(`Worker ${number} ended ${how}; it is started again.`)
+      this.#options.report(`Worker ${number} ended ${how}; it is started again.`, 'worker.ended')
       slot.timer = setTimeout(() => this.#fork(number), slot.wait)
       slot.wait = Math.min(slot.wait * 2, LONGEST_WAIT)
     })

@@ -6,7 +6,7 @@ import { unsentOf, writeTextTo, writeTo } from '../net/straight.ts'
 import { isLent, readTo, stopReading } from '../net/straight-read.ts'
 import type { Slice } from '../model/message.ts'
 import { Body, ownSlice } from './body.ts'
-import type { Exchange, Response } from './exchange.ts'
+import type { Exchange, HttpRequest, Response } from './exchange.ts'
 import { readHead, type RequestHead } from './head.ts'
 import { type LeanAnswers, LeanExchange } from './lean-exchange.ts'
 import { type HttpLimits, tooLarge } from './limits.ts'
@@ -18,6 +18,8 @@ export interface LeanHost {
   readonly limits: HttpLimits
   /** Answers a request, now or later. */
   handle(exchange: Exchange): void
+  /** What a client is told whose request is not taken; the connection closes. */
+  refusal(request: HttpRequest, error: FanfareError): Buffer
   /** Whether requests to this path are somebody else's to answer, over node:http. */
   isMounted(path: string): boolean
   /** Takes over a connection with bytes that were read and not understood. */
@@ -165,7 +167,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     const exchange = new LeanExchange(this, { ...head, keepAlive: false }, EMPTY)
     this.#head = undefined
     this.#current = exchange
-    exchange.send(errorReply(exchange, tooLarge(maxBodyBytes), true))
+    exchange.send(this.#host.refusal(exchange, tooLarge(maxBodyBytes)))
   }
 
   write(response: Response): void {

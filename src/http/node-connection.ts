@@ -5,7 +5,7 @@ import { FanfareError } from '../model/errors.ts'
 import { Progress } from '../net/progress.ts'
 import type { Wheel, WheelItem } from '../net/wheel.ts'
 import { Body } from './body.ts'
-import type { Exchange } from './exchange.ts'
+import type { Exchange, HttpRequest } from './exchange.ts'
 import { type HttpLimits, tooLarge } from './limits.ts'
 import type { Mount } from './mount.ts'
 import { type NodeAnswers, NodeExchange } from './node-exchange.ts'
@@ -16,6 +16,8 @@ export interface NodeHost {
   readonly wheel: Wheel
   readonly limits: HttpLimits
   handle(exchange: Exchange): void
+  /** What a client is told whose request is not taken; the connection closes. */
+  refusal(request: HttpRequest, error: FanfareError): Buffer
 }
 
 /** Requests that wait for an earlier one's answer; with more, the socket is not read. */
@@ -186,7 +188,7 @@ export class NodeConnection implements WheelItem, NodeAnswers {
   /** Answers before the body has come, and closes. */
   #refuse(arrival: Arrival, error: FanfareError): void {
     arrival.body.take()
-    arrival.refusal = (exchange) => errorReply(exchange, error, true)
+    arrival.refusal = (exchange) => this.#host.refusal(exchange, error)
     arrival.stage = 'whole'
     this.#next()
   }

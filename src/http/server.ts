@@ -1,12 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { type WebSocket, WebSocketServer } from 'ws'
-import { asFanfareError } from '../model/errors.ts'
+import { asFanfareError, type FanfareError } from '../model/errors.ts'
+import type { About } from '../model/events.ts'
 import type { Entrance, Entrances, EntranceSettings } from '../net/entrance.ts'
 import { TcpListener } from '../net/listener.ts'
 import { Wheel } from '../net/wheel.ts'
 import { ClosingWebSocket } from './closing.ts'
-import type { Exchange, Upgrade } from './exchange.ts'
+import type { Exchange, HttpRequest, Upgrade } from './exchange.ts'
 import { Fallback } from './fallback.ts'
 import { LeanConnection } from './lean.ts'
 import type { HttpLimits } from './limits.ts'
@@ -39,8 +40,10 @@ export interface HttpServerOptions {
   upgrade(upgrade: Upgrade): void
   /** Who answers requests to this path by itself, if anybody does. */
   mountAt?(path: string): Mount | undefined
+  /** Another form of what a client is told whose request is not even taken. */
+  refusal?(request: HttpRequest, error: FanfareError): Buffer
   /** Hears of what a handler threw that was nobody's mistake but ours. */
-  onError(error: unknown): void
+  onError(error: unknown, about?: About): void
 }
 
 /** How often requests and answers that take too long are looked for, in ms, at most and at least. */
@@ -84,6 +87,7 @@ export class HttpServer {
       limits,
       wheel: this.wheel,
       handle: (exchange) => this.handle(exchange),
+      refusal: (request, error) => this.refusal(request, error),
       mountAt: (path) => options.mountAt?.(path),
       upgrade: (request, head, connection) => this.#upgrade(request, head, connection),
     })
@@ -195,14 +199,18 @@ export class HttpServer {
     try {
       this.#options.handle(exchange)
     } catch (error) {
-      this.#report(error)
+      this.#report(error, exchange)
       exchange.abort(errorReply(exchange, error, exchange.closes))
     }
   }
 
+  refusal(request: HttpRequest, error: FanfareError): Buffer {
+    return this.#options.refusal?.(request, error) ?? errorReply(request, error, true)
+  }
+
   /** A client's own mistake is answered, and nothing more. */
-  #report(error: unknown): void {
-    if (asFanfareError(error) !== error) this.#options.onError(error)
+  #report(error: unknown, { peer }: HttpRequest): void {
+    if (asFanfareError(error) !== error) this.#options.onError(error, { peer })
   }
 
   isMounted(path: string): boolean {
@@ -238,7 +246,7 @@ export class HttpServer {
     try {
       this.#options.upgrade(upgrade)
     } catch (error) {
-      this.#report(error)
+      this.#report(error, upgrade)
       if (answered) socket.destroy()
       else connection.end(errorReply(upgrade, error, true))
     }

@@ -124,9 +124,13 @@ export class StreamConnection implements Sink, WheelItem {
   tick(now: number): void {
     const { idleTimeout, heartbeat } = this.#options
     const stalled = this.#progress.stalledFor(this.#socket, now)
-    if (idleTimeout > 0 && stalled >= idleTimeout) this.#socket.destroy()
+    if (idleTimeout > 0 && stalled >= idleTimeout) {
+      if (this.traffic) this.traffic.dropped.stalled++
+      this.#socket.destroy()
+      return
+    }
     // With bytes still unsent a heartbeat would only wait behind them.
-    else if (heartbeat && this.unsent === 0) {
+    if (heartbeat && this.unsent === 0) {
       const beat = typeof heartbeat === 'function' ? heartbeat(this) : heartbeat
       if (beat) this.write(beat)
     }

@@ -309,6 +309,10 @@ export class Audience {
     return this.#behind ?? NOBODY
   }
 
+  get behindCount(): number {
+    return this.#behind?.size ?? 0
+  }
+
   /** Everyone is fed from the store, from where they stand. Nothing may wait in the batch. */
   fallBehind(): void {
     const all = [...this.#live, ...this.#fresh]

@@ -4,6 +4,7 @@ import { attempt } from '../model/maybe.ts'
 import type { Page, Store } from '../stores/store.ts'
 import type { Audience } from './audience.ts'
 import type { EndReason, Gap } from './contract.ts'
+import type { Timings } from './timings.ts'
 import { ADOPT_FLOOR, type Backfill, type Follower, isUnheard, type Start } from './follower.ts'
 
 /** Messages in one slice, beside the bound in bytes. */
@@ -21,6 +22,7 @@ export interface CatchUpHost {
   readonly store: Store
   readonly head: MessageId
   readonly catchUpBytes: number
+  readonly timings: Timings
   readonly maxUnsentBytes: number
   /** Asks for `run` at the end of this loop turn. */
   schedule(): void
@@ -101,6 +103,7 @@ export class CatchUp {
       return
     }
     const ticket = ++follower.ticket
+    const began = performance.now()
     attempt(
       () =>
         this.#host.store.read({
@@ -111,6 +114,7 @@ export class CatchUp {
           ...(backfill && !isUnheard(backfill) ? { upTo: backfill.upTo } : {}),
         }),
       (page) => {
+        this.#host.timings.read.since(began)
         if (!isDue(follower, ticket)) return
         this.#safely(follower, () => this.#give(follower, backfill, page, undefined))
       },

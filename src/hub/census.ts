@@ -37,6 +37,15 @@ export function countByDoor(audiences: Iterable<Audience>): Map<string, number> 
   return counts
 }
 
+export function countBehindByDoor(audiences: Iterable<Audience>): Map<string, number> {
+  const counts = new Map<string, number>()
+  for (const { encoder, behindCount } of audiences) {
+    if (behindCount === 0) continue
+    counts.set(encoder.door, (counts.get(encoder.door) ?? 0) + behindCount)
+  }
+  return counts
+}
+
 /** Some of those that are behind. */
 export function findBehind(audiences: Iterable<Audience>, limit: number): Behind[] {
   const found: Behind[] = []

@@ -5,6 +5,7 @@ import type { MaybePromise } from '../model/maybe.ts'
 import type { Draft, Message } from '../model/message.ts'
 import type { Selectors } from '../model/selector.ts'
 import type { ChannelPage, ChannelStat, Page, ReadQuery } from '../stores/store.ts'
+import type { LogState } from './timings.ts'
 import type { Behind, Traffic } from './traffic.ts'
 
 /** One subscriber's connection, as the hub sees it. Several followers may share one. */
@@ -267,6 +268,10 @@ export interface Hub {
   receiversByDoor(channel: ChannelName): Map<string, number>
   /** How many followers there are by each door, whatever they follow. */
   followersByDoor(): Map<string, number>
+  /** How many of those are behind, by each door; one that spans partitions counts in each of them. */
+  behindByDoor(): Map<string, number>
+  /** How each of its logs is. */
+  states(): readonly LogState[]
   /** Some of those that are behind; one that spans partitions, in each of them. */
   behind(limit: number): Behind[]
   /** When a subscriber last asked for this channel, in ms since 1970; undefined: not remembered. */

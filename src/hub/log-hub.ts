@@ -8,7 +8,13 @@ import type { Selectors } from '../model/selector.ts'
 import type { ChannelPage, ChannelStat, Page, ReadQuery, Store } from '../stores/store.ts'
 import { Audience, type AudienceHost } from './audience.ts'
 import { CatchUp } from './catch-up.ts'
-import { countByDoor, countReceivers, countReceiversByDoor, findBehind } from './census.ts'
+import {
+  countBehindByDoor,
+  countByDoor,
+  countReceivers,
+  countReceiversByDoor,
+  findBehind,
+} from './census.ts'
 import {
   cursorOf,
   type EndReason,
@@ -30,6 +36,7 @@ import { ADOPT_FLOOR, Follower, type FollowerHost, type Start } from './follower
 import { LastAsked } from './last-asked.ts'
 import { Matcher } from './matcher.ts'
 import { Released } from './released.ts'
+import { type LogState, Timings } from './timings.ts'
 import { type Behind, type Traffic, TrafficTable } from './traffic.ts'
 import { Turns } from './turns.ts'
 
@@ -58,6 +65,7 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
   maxUnsentBytes: number
   maxBatchBytes: number
   catchUpBytes: number
+  readonly timings = new Timings()
   readonly #onError: (error: unknown) => void
   readonly #matcher = new Matcher()
   readonly #audiences = new Map<string, Audience>()
@@ -91,6 +99,7 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
       soon: options.soon,
       first: () => this.#released.tell(),
       flush: (audience) => this.#flush(audience),
+      wrote: (began) => this.timings.flush.since(began),
       last: () => this.#catchUp.run(),
     })
     this.head = store.head
@@ -140,7 +149,11 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     const appended = this.store.append(draft)
     if (appended instanceof Promise) {
       const receivers = this.receivers(draft.channel)
-      return appended.then((stored) => ({ ...stored, receivers }))
+      const began = performance.now()
+      return appended.then((stored) => {
+        this.timings.stored.since(began)
+        return { ...stored, receivers }
+      })
     }
     // A store that answers at once has announced it by now, and they were counted.
     const { id, duplicate } = appended
@@ -216,6 +229,15 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
 
   followersByDoor(): Map<string, number> {
     return countByDoor(this.#audiences.values())
+  }
+
+  behindByDoor(): Map<string, number> {
+    return countBehindByDoor(this.#audiences.values())
+  }
+
+  states(): readonly LogState[] {
+    const { place, timings, store } = this
+    return [{ place, timings, store: store.state?.() }]
   }
 
   behind(limit: number): Behind[] {

@@ -35,6 +35,7 @@ import {
 import { type HubOptions, LogHub, publishEach } from './log-hub.ts'
 import { Span, type SpanHost } from './span.ts'
 import { type Split, split } from './split.ts'
+import type { LogState } from './timings.ts'
 import { type Behind, type Traffic, TrafficTable } from './traffic.ts'
 
 /** How far ahead of the clock an id may lie before it is nobody's, in seconds. */
@@ -278,12 +279,19 @@ export class PartitionedHub implements Hub, SpanHost {
 
   followersByDoor(): Map<string, number> {
     const counts = new Map<string, number>()
-    const count = (door: string, more: number): void => {
-      counts.set(door, (counts.get(door) ?? 0) + more)
-    }
-    for (const log of this.logs) for (const [door, some] of log.followersByDoor()) count(door, some)
-    for (const [door, extra] of this.#extra) count(door, -extra)
+    for (const log of this.logs) addAll(counts, log.followersByDoor(), 1)
+    addAll(counts, this.#extra, -1)
     return counts
+  }
+
+  behindByDoor(): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const log of this.logs) addAll(counts, log.behindByDoor(), 1)
+    return counts
+  }
+
+  states(): readonly LogState[] {
+    return this.logs.flatMap((log) => log.states())
   }
 
   behind(limit: number): Behind[] {
@@ -303,6 +311,10 @@ export class PartitionedHub implements Hub, SpanHost {
     for (const log of this.logs) log.flushAll()
     for (const log of this.logs) log.endAll()
   }
+}
+
+function addAll(sums: Map<string, number>, more: ReadonlyMap<string, number>, sign: 1 | -1): void {
+  for (const [door, some] of more) sums.set(door, (sums.get(door) ?? 0) + sign * some)
 }
 
 function byId(one: Message, other: Message): number {

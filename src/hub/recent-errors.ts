@@ -7,6 +7,8 @@ export interface RecentError {
   /** ms since 1970 */
   readonly time: number
   readonly text: string
+  /** The door that it happened to, where that is known. */
+  readonly door?: string | undefined
 }
 
 /** What went wrong while nobody was waiting for an answer, for people who look after the server. */
@@ -15,13 +17,13 @@ export class RecentErrors {
   /** All since the start. */
   count = 0
 
-  add(error: unknown): void {
+  add(error: unknown, door?: string): void {
     this.count++
     const text = (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(
       0,
       LONGEST,
     )
-    this.#errors.push({ time: Date.now(), text })
+    this.#errors.push({ time: Date.now(), text, door })
     if (this.#errors.length > KEPT) this.#errors.shift()
   }
 

@@ -22,6 +22,7 @@ export class Released {
   }
 
   add(follower: Follower, reason: EndReason): void {
+    if (reason === 'gap' || reason === 'failed') follower.audience.traffic.dropped[reason]++
     this.#untold.push({ follower, reason, ticket: follower.ticket })
   }
 

@@ -1,4 +1,11 @@
 /**
+ * Why a subscriber was let go that had not asked for it: it missed messages, and its protocol has no word for
+ * that; what it follows could not be read or encoded; it took nothing for `limits.idleTimeout`.
+ */
+export const DROP_CAUSES = ['gap', 'failed', 'stalled'] as const
+export type DropCause = (typeof DROP_CAUSES)[number]
+
+/**
  * What went through one door since the start. Plain numbers that are read when somebody asks: adding
  * to one must cost nothing on the way of a message.
  */
@@ -19,6 +26,8 @@ export class Traffic {
   wentBehind = 0
   /** What was refused with an error: requests, commands, logins. */
   refused = 0
+  /** Subscribers that were let go, by cause. */
+  readonly dropped: Record<DropCause, number> = { gap: 0, failed: 0, stalled: 0 }
 
   opened(): void {
     this.connections++

@@ -8,6 +8,8 @@ export interface TurnsOptions<T> {
   readonly first: () => void
   /** Writes what there is, or as much as there is time for. @returns whether it is done. MUST NOT throw */
   readonly flush: (one: T) => boolean
+  /** Something was written. @param began on the clock of performance.now */
+  readonly wrote: (began: number) => void
   /** Comes last in a turn. */
   readonly last: () => void
 }
@@ -51,12 +53,13 @@ export class Turns<T> {
   }
 
   #turn(): void {
-    const { first, flush, last } = this.#options
+    const { first, flush, wrote, last } = this.#options
     this.#scheduled = false
     first()
     const waiting = this.#waiting
     this.#waiting = []
-    this.#end = performance.now() + this.length
+    const began = performance.now()
+    this.#end = began + this.length
     let at = 0
     // One at least, however short a turn may be. Whoever has written only a part waits behind the others.
     do {
@@ -64,6 +67,7 @@ export class Turns<T> {
       if (one && !flush(one)) waiting.push(one)
     } while (at < waiting.length && performance.now() < this.#end)
     this.#end = Number.POSITIVE_INFINITY
+    if (waiting.length > 0) wrote(began)
     if (at < waiting.length) {
       this.#waiting = [...waiting.slice(at), ...this.#waiting]
       this.schedule()

@@ -116,6 +116,11 @@ export class TcpListener {
     return this.#handle && addressOf(this.#handle.server)
   }
 
+  /** Whether it takes connections. */
+  get listening(): boolean {
+    return this.#former?.listening ?? this.#handle?.server.listening ?? false
+  }
+
   /** How many connections are open. */
   get size(): number {
     return this.#open.size

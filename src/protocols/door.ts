@@ -6,9 +6,11 @@ import type { Mount } from '../http/mount.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { RecentErrors } from '../hub/recent-errors.ts'
 import type { TrafficTable } from '../hub/traffic.ts'
+import type { About } from '../model/events.ts'
 import type { Clock } from '../model/clock.ts'
 import type { MaybePromise } from '../model/maybe.ts'
 import type { Entrances } from '../net/entrance.ts'
+import type { Health } from '../metrics/health.ts'
 import type { TcpListener } from '../net/listener.ts'
 import type { Wheel } from '../net/wheel.ts'
 import type { Control } from '../services/control.ts'
@@ -31,12 +33,14 @@ export interface DoorContext {
   readonly traffic: TrafficTable
   /** What went wrong of late, the newest last. */
   readonly errors: RecentErrors
+  /** Whether all is there that should be. */
+  readonly health: Health
   /** This node as the management services see it, and the others. */
   readonly control: Control
   /** The hub of a named store. */
   hub(store: string): Hub
   /** What went wrong while no client was waiting for an answer. */
-  onError(error: unknown): void
+  onError(error: unknown, about?: About): void
 }
 
 /**

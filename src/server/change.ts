@@ -19,8 +19,8 @@ type Door = (typeof DOORS)[number]
 /** How often connections are looked at when there are no heartbeats, in ms. */
 const REVOLUTION = 15_000
 
-/** Keys of `limits` that node:http is told once. */
-const FIXED_LIMITS = ['maxHeaderBytes'] as const
+/** What node:http is told once, and what a log that has begun goes on in. */
+const FIXED: readonly string[] = ['limits.maxHeaderBytes', 'log.format']
 
 /**
  * The way from one configuration, and one set of roles, to another; the first one included. What can
@@ -66,12 +66,12 @@ export class Change {
     const held: Held = { config, stores, users }
     const context = new Lent(parts.shared, held)
     const plans = DOORS.filter(({ name }) => this.#roles?.has(name) ?? true).map((door) =>
-      this.#plan(door, context, users !== this.#before?.users),
+      this.#plan(door, context.of(door.name), users !== this.#before?.users),
     )
     const carried = plans.map((plan) => plan.carried)
     await this.#stagePort(config, () => {
       // Requests may come before the last door has begun.
-      parts.router = new Router(config.locations, carried)
+      parts.router = new Router(config.locations, carried, parts.health)
     })
     for (const plan of plans) await this.#stageDoor(plan)
     this.#stageEnds(new Set(carried.map(({ door }) => door.name)))
@@ -79,7 +79,7 @@ export class Change {
       parts.held = held
       parts.roles = this.#roles
       parts.carried = new Map(carried.map((one) => [one.door.name, one]))
-      parts.router = new Router(config.locations, carried)
+      parts.router = new Router(config.locations, carried, parts.health)
       context.settle()
     })
   }
@@ -146,10 +146,10 @@ export class Change {
     const before = this.#before?.config
     if (!before) return { ...wanted, limits }
     const doors: Record<string, unknown> = { ...wanted.doors }
-    const known = new Set(['users', 'access', ...DOORS.flatMap(keysOf)])
+    const known = new Set(['users', 'access', 'log', ...DOORS.flatMap(keysOf)])
     for (const path of this.#changed) {
       const [key = ''] = path.split('.')
-      const fixed = FIXED_LIMITS.some((name) => path === `limits.${name}`)
+      const fixed = FIXED.includes(path)
       const foreign = Object.hasOwn(doors, key) && !known.has(key)
       if (!fixed && !foreign) continue
       if (foreign) doors[key] = before.doors[key]

@@ -3,8 +3,10 @@ import type { ResolvedConfig } from '../config/types.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { RecentErrors } from '../hub/recent-errors.ts'
 import type { TrafficTable } from '../hub/traffic.ts'
+import type { About, OnError } from '../model/events.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Entrances } from '../net/entrance.ts'
+import type { Health } from '../metrics/health.ts'
 import type { Wheel } from '../net/wheel.ts'
 import type { DoorContext } from '../protocols/door.ts'
 import type { Control } from '../services/control.ts'
@@ -26,8 +28,9 @@ export interface Shared {
   readonly clock: Clock
   readonly traffic: TrafficTable
   readonly errors: RecentErrors
+  readonly health: Health
   readonly control: Control
-  readonly onError: (error: unknown) => void
+  readonly onError: OnError
   /** What holds now. */
   readonly held: () => Held
 }
@@ -39,11 +42,21 @@ export interface Shared {
 export class Lent implements DoorContext {
   readonly #shared: Shared
   #tried: Held | undefined
+  /** Who knows what is tried, and for which door this is: undefined: it is that itself, for all. */
+  readonly #whole: Lent | undefined
+  readonly #door: string | undefined
 
   /** @param tried what is to hold soon; undefined: what holds */
-  constructor(shared: Shared, tried?: Held) {
+  constructor(shared: Shared, tried?: Held, whole?: Lent, door?: string) {
     this.#shared = shared
     this.#tried = tried
+    this.#whole = whole
+    this.#door = door
+  }
+
+  /** The same for one door, whose errors are told as such. */
+  of(door: string): Lent {
+    return new Lent(this.#shared, undefined, this, door)
   }
 
   /** From here on it shows what holds. */
@@ -83,6 +96,10 @@ export class Lent implements DoorContext {
     return this.#shared.errors
   }
 
+  get health(): Health {
+    return this.#shared.health
+  }
+
   get control(): Control {
     return this.#shared.control
   }
@@ -93,11 +110,11 @@ export class Lent implements DoorContext {
     return store.hub
   }
 
-  onError(error: unknown): void {
-    this.#shared.onError(error)
+  onError(error: unknown, about?: About): void {
+    this.#shared.onError(error, this.#door === undefined ? about : { door: this.#door, ...about })
   }
 
   get #held(): Held {
-    return this.#tried ?? this.#shared.held()
+    return (this.#whole ?? this).#tried ?? this.#shared.held()
   }
 }

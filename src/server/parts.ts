@@ -5,6 +5,7 @@ import type { HttpServer } from '../http/server.ts'
 import { urlHost } from '../net/listener.ts'
 import type { Carried } from './carried.ts'
 import type { Draining } from './draining.ts'
+import type { ServerHealth } from './health.ts'
 import type { Held, Shared } from './lent.ts'
 import type { Retired } from './retired.ts'
 import type { Router } from './router.ts'
@@ -15,6 +16,7 @@ export const LOCAL_NODE = 'local'
 /** What a server consists of. A change of its configuration puts others in the place of some. */
 export interface Parts {
   readonly shared: Shared
+  readonly health: ServerHealth
   readonly http: HttpServer
   /** Read by everyone: another configuration's are written into it. */
   readonly limits: Limits

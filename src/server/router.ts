@@ -2,6 +2,7 @@ import type { LocationConfig } from '../config/types.ts'
 import type { Exchange, Upgrade } from '../http/exchange.ts'
 import { isUnder, type Mount } from '../http/mount.ts'
 import { errorReply, reply } from '../http/reply.ts'
+import { answerHealth, type Health } from '../metrics/health.ts'
 import { FanfareError } from '../model/errors.ts'
 import type { LocationHandler, Place, Route } from '../protocols/door.ts'
 import type { Carried } from './carried.ts'
@@ -15,10 +16,12 @@ interface Served {
 export class Router {
   readonly #places: readonly Served[]
   readonly #routes: readonly { readonly door: string; readonly route: Route }[]
+  readonly #health: Health
   readonly #mounts: readonly { readonly door: string; readonly mount: Mount }[]
 
   /** @param carried in the order in which they are asked */
-  constructor(locations: readonly LocationConfig[], carried: readonly Carried[]) {
+  constructor(locations: readonly LocationConfig[], carried: readonly Carried[], health: Health) {
+    this.#health = health
     this.#places = locations.map((location) => ({
       location,
       handlers: carried.flatMap(({ handlers }) => handlers.get(location) ?? []),
@@ -47,6 +50,7 @@ export class Router {
     for (const { route } of this.#routes) {
       if (route.path === exchange.path && route.handle(exchange)) return
     }
+    if (answerHealth(exchange, this.#health)) return
     if (exchange.path === '/' && exchange.method === 'GET') {
       exchange.send(
         reply(

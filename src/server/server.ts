@@ -10,6 +10,7 @@ import { TrafficTable } from '../hub/traffic.ts'
 import { Clock } from '../model/clock.ts'
 import { FanfareError } from '../model/errors.ts'
 import { Entrances } from '../net/entrance.ts'
+import type { OnError } from '../model/events.ts'
 import { Wheel } from '../net/wheel.ts'
 import type { Place } from '../protocols/door.ts'
 import type { Applied, Control } from '../services/control.ts'
@@ -18,6 +19,7 @@ import { accessSettings } from './access-settings.ts'
 import { Change } from './change.ts'
 import { Draining } from './draining.ts'
 import type { Held } from './lent.ts'
+import { ServerHealth } from './health.ts'
 import { LOCAL_NODE, type Parts, urlOf } from './parts.ts'
 import { Retired } from './retired.ts'
 import { type Reload, StandAlone } from './stand-alone.ts'
@@ -33,7 +35,7 @@ const REVOLUTION = 15_000
 
 export interface ServerOptions {
   /** Hears of what went wrong while no client was waiting for an answer. */
-  readonly onError?: (error: unknown) => void
+  readonly onError?: OnError
   /** The clock of all stores; a test may give another. */
   readonly clock?: Clock
   /** False: every request goes over node:http. For tests, which run over both paths. */
@@ -173,6 +175,7 @@ export class FanfareServer {
     return this.#inTurn(async () => {
       if (this.#stopped) return
       this.#stopped = true
+      this.#parts.health.draining = true
       const { carried, draining, http, retired, shared } = this.#parts
       clearInterval(this.#sweeper)
       shared.wheel.stop()
@@ -244,9 +247,9 @@ function partsOf(
 ): Parts {
   const { node = LOCAL_NODE, incarnation = randomBytes(9).toString('base64url') } = options
   const errors = new RecentErrors()
-  const onError = (error: unknown): void => {
-    errors.add(error)
-    options.onError?.(error)
+  const onError: OnError = (error, about) => {
+    errors.add(error, about?.door)
+    options.onError?.(error, about)
   }
   const limits = { ...config.limits }
   const access = accessOf(config, limits, onError)
@@ -271,7 +274,9 @@ function partsOf(
       apply: (next) => server().apply(next),
       reload: options.reload,
     })
+  const health = new ServerHealth(() => parts)
   const parts: Parts = {
+    health,
     shared: {
       access,
       entrances,
@@ -279,6 +284,7 @@ function partsOf(
       clock: options.clock ?? new Clock(),
       traffic: new TrafficTable(),
       errors,
+      health,
       control,
       onError,
       held: () => parts.held as Held,

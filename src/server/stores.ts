@@ -2,6 +2,7 @@ import type { Limits, StoreConfig } from '../config/types.ts'
 import { type Hub, hubOver } from '../hub/hub.ts'
 import type { TrafficTable } from '../hub/traffic.ts'
 import type { Clock } from '../model/clock.ts'
+import type { OnError, Report } from '../model/events.ts'
 import type { Facts } from '../stores/facts.ts'
 import { isAdjustable, keptBy } from '../stores/limits.ts'
 import { isSweepable, openFacts, openPartitions } from '../stores/open.ts'
@@ -12,7 +13,7 @@ export interface StoreSurroundings {
   readonly limits: Limits
   readonly clock: Clock
   readonly traffic: TrafficTable
-  readonly onError: (error: unknown) => void
+  readonly onError: OnError
 }
 
 /** A store that is open, everyone who follows it, and what is known beside its messages. */
@@ -30,13 +31,15 @@ export class OpenStore {
     const { limits, clock, traffic, onError } = surroundings
     this.name = name
     this.#config = config
+    const report: Report = (text, event) =>
+      onError(text, { event: event ?? 'store.damage', store: name })
     try {
-      this.#stores = openPartitions(config, limits, clock, onError)
+      this.#stores = openPartitions(config, limits, clock, report)
     } catch (error) {
       throw new StartError(error as NodeJS.ErrnoException, { store: name })
     }
     this.hub = hubOver(this.#stores, { ...limits, soon: setImmediate, traffic, onError })
-    this.#openFacts = () => openFacts(config, clock, onError)
+    this.#openFacts = () => openFacts(config, clock, report)
   }
 
   /**

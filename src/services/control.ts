@@ -1,4 +1,5 @@
 import type { MaybePromise } from '../model/maybe.ts'
+import type { LinkState } from '../stores/state.ts'
 
 /** What the management services can do with the node that they run in, and with all nodes. */
 export interface Control {
@@ -32,6 +33,8 @@ export interface Applied {
 
 /** What all nodes share. */
 export interface ClusterControl {
+  /** How this node stands in its cluster; undefined: it stands alone. */
+  readonly membership?: Membership
   status(): MaybePromise<Readonly<Record<string, NodeStatus>>>
   /**
    * Makes this the configuration of all nodes, and tells them.
@@ -70,6 +73,17 @@ export interface NodeStatus {
   readonly configVersion: number
   /** Why it could not apply a newer one. */
   readonly configError: string | null
+}
+
+/** What of a node's lease follows from its own clock. */
+export interface Membership {
+  /** Whether the lease runs: only then it carries anything that one node carries at a time. */
+  readonly held: boolean
+  /** Seconds since it was last renewed, and how long it runs from then. */
+  readonly age: number
+  readonly lease: number
+  /** The Redis in which nodes meet. */
+  readonly redis: LinkState
 }
 
 export interface NodeLoad {

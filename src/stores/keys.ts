@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { FanfareError } from '../model/errors.ts'
 import type { MessageId } from '../model/id.ts'
 import { bytesOf, type Draft } from '../model/message.ts'
+import { untraced } from '../model/trace.ts'
 
 /** What a key stands for. */
 export interface Seen {
@@ -111,6 +112,8 @@ export function slotOf({ channel, key, keyDecides }: Omit<Draft, 'body'>): strin
 export function fingerprint(draft: Draft): string {
   if (draft.keyDecides) return ''
   const hash = createHash('sha256').update(bytesOf(draft.body))
-  hash.update(JSON.stringify([draft.contentType, draft.data, draft.attributes, draft.ttl]))
+  hash.update(
+    JSON.stringify([draft.contentType, draft.data, untraced(draft.attributes), draft.ttl]),
+  )
   return hash.digest('base64')
 }

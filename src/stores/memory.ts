@@ -7,6 +7,7 @@ import { ChannelLog } from './channel-log.ts'
 import { Expiries } from './expiries.ts'
 import { KeyWindow } from './keys.ts'
 import { readChannel, readMerged, readScan } from './memory-read.ts'
+import type { StoreState } from './state.ts'
 import type {
   Appended,
   ChannelPage,
@@ -189,6 +190,16 @@ export class MemoryStore implements Store, Sweepable, Adjustable {
     }
     const total = this.#channels.size - this.#privates
     return { names, cursor: end < this.#places.length ? end : 0, total }
+  }
+
+  state(): StoreState {
+    return {
+      available: true,
+      messages: this.#timeline.count,
+      bytes: this.#bytes,
+      channels: this.#channels.size,
+      oldest: this.#timeline.first?.time,
+    }
   }
 
   sweep(): void {

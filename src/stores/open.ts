@@ -1,3 +1,4 @@
+import type { Report } from '../model/events.ts'
 import type { Limits, StoreConfig } from '../config/types.ts'
 import type { Clock } from '../model/clock.ts'
 import type { Facts } from './facts.ts'
@@ -15,7 +16,7 @@ export function openPartitions(
   config: StoreConfig,
   limits: Limits,
   clock: Clock,
-  report: (text: string) => void,
+  report: Report,
 ): readonly Store[] {
   if (config.type === 'redis') return openRedisPartitions(config, limits, clock, report)
   return [openStore(config, limits, clock, report)]
@@ -30,7 +31,7 @@ export function openStore(
   config: StoreConfig,
   limits: Limits,
   clock: Clock,
-  report: (text: string) => void,
+  report: Report,
 ): Store {
   switch (config.type) {
     case 'memory':
@@ -67,11 +68,7 @@ export function openStore(
  * @param report hears of what was found when they were opened, and of what fails and recovers later
  * @throws Error that says why, when they cannot be opened
  */
-export function openFacts(
-  config: StoreConfig,
-  clock: Clock,
-  report: (text: string) => void,
-): Facts {
+export function openFacts(config: StoreConfig, clock: Clock, report: Report): Facts {
   const now = (): number => clock.now()
   switch (config.type) {
     case 'memory':

@@ -3,6 +3,7 @@ import type { MessageId } from '../model/id.ts'
 import type { MaybePromise } from '../model/maybe.ts'
 import type { Draft, Message } from '../model/message.ts'
 import type { Selectors } from '../model/selector.ts'
+import type { StoreState } from './state.ts'
 
 /**
  * Keeps the logs of all channels in one order.
@@ -45,6 +46,9 @@ export interface Store {
    * @param limit about how many to look at
    */
   channels(cursor: number, limit: number): MaybePromise<ChannelPage>
+
+  /** How it is, as far as it knows without asking anybody. Not there: as good as its last answer. */
+  state?(): StoreState
 
   /** The one listener of this store, set before the first append. */
   watch(watcher: Watcher): void

@@ -50,6 +50,7 @@ export function doorContext(hub: Hub, yaml = ''): DoorContext {
     }),
     traffic: new TrafficTable(),
     errors: new RecentErrors(),
+    health: { problems: () => [] },
     control: new StandAlone({
       node: 'test',
       apply: () => Promise.reject(new Error('there is no server around this door')),

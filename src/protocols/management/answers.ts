@@ -24,13 +24,20 @@ export function answer(
   headers: HeaderLines,
   body: string,
 ): void {
+  exchange.send(whole(exchange, status, headers, body, exchange.closes))
+}
+
+function whole(
+  { method }: HttpRequest,
+  status: number,
+  headers: HeaderLines,
+  body: string,
+  closes: boolean,
+): Buffer {
   const lines = [...headers, ...ALWAYS]
-  if (exchange.method !== 'HEAD') {
-    exchange.send(reply(status, lines, body, exchange.closes))
-    return
-  }
+  if (method !== 'HEAD') return reply(status, lines, body, closes)
   const length = `Content-Length: ${Buffer.byteLength(body)}`
-  exchange.send(Buffer.from(head(status, [length, ...lines], exchange.closes), 'latin1'))
+  return Buffer.from(head(status, [length, ...lines], closes), 'latin1')
 }
 
 export function answerHtml(exchange: Exchange, status: number, body: string): void {
@@ -47,15 +54,20 @@ export function answerJson(exchange: Exchange, status: number, body: string): vo
 
 /** An error as programs read it, or, for whoever does not ask for JSON, in words. */
 export function refuse(exchange: Exchange, error: FanfareError): void {
+  exchange.send(refusal(exchange, error, exchange.closes))
+}
+
+/** The same for a request that need not have been taken. @param closes whether the connection ends with it */
+export function refusal(request: HttpRequest, error: FanfareError, closes: boolean): Buffer {
   // Not Basic: a browser that remembers a password shows it for other pages, too.
   const challenge = error.status === 401 ? ['WWW-Authenticate: Bearer realm="fanfare"'] : []
-  if (wantsJson(exchange)) {
-    answer(exchange, error.status, [JSON_TYPE, ...challenge], `${JSON.stringify(bodyOf(error))}\n`)
-    return
+  if (wantsJson(request)) {
+    const body = `${JSON.stringify(bodyOf(error))}\n`
+    return whole(request, error.status, [JSON_TYPE, ...challenge], body, closes)
   }
   const { code, help, message, status } = error
   const words = `${status} ${code}: ${message}${help === undefined ? '' : ` ${help}`}\n`
-  answer(exchange, status, [TEXT_TYPE, ...challenge], words)
+  return whole(request, status, [TEXT_TYPE, ...challenge], words, closes)
 }
 
 function bodyOf({ code, message, help }: FanfareError): object {

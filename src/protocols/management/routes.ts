@@ -1,5 +1,6 @@
 import type { Exchange } from '../../http/exchange.ts'
 import { FanfareError } from '../../model/errors.ts'
+import { TRACEPARENT } from '../../model/trace.ts'
 import { apiText } from '../../services/api.ts'
 import { openApi } from '../../services/openapi.ts'
 import { arity, NotJson, type Values, valuesOfPath } from '../../services/run/args.ts'
@@ -80,7 +81,8 @@ export class Routes {
     then: { ok(body: string): void; failed(error: FanfareError): void },
   ): void {
     exchange.hold(NOBODY)
-    const called = async (): Promise<unknown> => this.#caller.run(method, values())
+    const trace = exchange.header(TRACEPARENT)
+    const called = async (): Promise<unknown> => this.#caller.run(method, inTrace(values(), trace))
     called().then(
       // Nothing is an empty body.
       (result) => then.ok(result === undefined ? '' : JSON.stringify(result)),
@@ -96,6 +98,14 @@ export class Routes {
     const shown = query === '' || query.includes('access_token') ? '' : `?${query}`
     answerText(exchange, 404, `Cannot ${method} ${path}${shown}`)
   }
+}
+
+/** Messages among the arguments come with the context of their request. */
+function inTrace(values: Values, trace: string | undefined): Values {
+  if (trace === undefined) return values
+  return values.map((value) =>
+    typeof value === 'object' && value !== null && 'text' in value ? { ...value, trace } : value,
+  )
 }
 
 function carriedApi(caller: Caller): string {

@@ -11,14 +11,17 @@ import { errorReply } from '../../http/reply.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import type { MaybePromise } from '../../model/maybe.ts'
+import { answerHealth } from '../../metrics/health.ts'
 import { type TcpListener, urlHost } from '../../net/listener.ts'
 import { Caller } from '../../services/run/caller.ts'
 import type { DoorContext, Place } from '../door.ts'
-import { refuse } from './answers.ts'
+import { refusal, refuse } from './answers.ts'
 import type { ManagementConfig } from './config.ts'
 import { ConsoleRoutes } from './console/index.ts'
+import { CONSOLE } from './console/overview.ts'
 import { Guard } from './guard.ts'
 import { Heartbeats } from './heartbeat.ts'
+import { MetricsRoute } from './metrics.ts'
 import { Routes } from './routes.ts'
 
 /** What JSON or a form has around a message of the largest size: other arguments, escapes. */
@@ -35,6 +38,7 @@ export class ManagementServer {
   readonly #console: ConsoleRoutes
   readonly #routes: Routes
   readonly #heartbeats: Heartbeats
+  readonly #metrics: MetricsRoute
   readonly #traffic: Traffic
   readonly #http: HttpServer
   readonly #limits: HttpLimits
@@ -47,6 +51,7 @@ export class ManagementServer {
     this.#guard = new Guard(config, context.access)
     this.#console = new ConsoleRoutes(context)
     this.#heartbeats = new Heartbeats(context)
+    this.#metrics = new MetricsRoute(context, [CONSOLE])
     const caller = new Caller({
       users: context.users,
       get config() {
@@ -70,7 +75,11 @@ export class ManagementServer {
       handle: (exchange) => this.#handle(exchange),
       upgrade: (upgrade) =>
         upgrade.refuse(errorReply(upgrade, new FanfareError('unknown_location'), true)),
-      onError: (error) => context.onError(error),
+      refusal: (request, error) => {
+        this.#traffic.refused++
+        return refusal(request, error, true)
+      },
+      onError: (error, about) => context.onError(error, about),
     })
     this.#http.prepareEntrance(entranceOf(config, context.config))()
   }
@@ -115,16 +124,20 @@ export class ManagementServer {
     }
   }
 
-  drain(): Promise<void> {
-    return this.#http.drain()
+  async drain(): Promise<void> {
+    await this.#http.drain()
+    this.#metrics.stop()
   }
 
   async close(): Promise<void> {
     this.#heartbeats.end()
+    this.#metrics.stop()
     await this.#http.close()
   }
 
   #handle(exchange: Exchange): void {
+    // Whoever watches over the process has no key, and asks by whatever name.
+    if (answerHealth(exchange, this.#context.health)) return
     let called: MaybePromise<AccessCaller | undefined>
     try {
       this.#guard.mustBeOwn(exchange)
@@ -149,6 +162,7 @@ export class ManagementServer {
   #called(exchange: Exchange, caller: AccessCaller | undefined): void {
     if (caller) endWithKey(exchange, this.#context.access, caller)
     if (this.#console.handle(exchange) || this.#heartbeats.handle(exchange)) return
+    if (this.#metrics.handle(exchange)) return
     this.#routes.handle(exchange)
   }
 

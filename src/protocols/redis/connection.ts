@@ -247,8 +247,10 @@ export class RedisConnection implements Sink, WheelItem {
   tick(now: number): void {
     const { handshakeTimeout, idleTimeout, requestTimeout } = this.server.limits
     const stalled = this.#progress.stalledFor(this.socket, now)
-    if (idleTimeout > 0 && stalled >= idleTimeout) this.socket.destroy()
-    else if (this.#closing && this.unsent === 0) this.socket.destroy()
+    if (idleTimeout > 0 && stalled >= idleTimeout) {
+      this.server.counted.dropped.stalled++
+      this.socket.destroy()
+    } else if (this.#closing && this.unsent === 0) this.socket.destroy()
     else if (this.#incomplete !== undefined && now - this.#incomplete >= requestTimeout) {
       this.socket.destroy()
     } else if (this.#isStranger && now - this.since >= handshakeTimeout) this.socket.destroy()
@@ -322,7 +324,7 @@ export class RedisConnection implements Sink, WheelItem {
     } catch (error) {
       this.server.counted.refused++
       if (error instanceof ProtocolError) out.error(`ERR Protocol error: ${error.message}`)
-      else this.server.onError(error)
+      else this.server.onError(error, this.socket.remoteAddress)
       this.#closing = true
     }
     this.#flush()
@@ -477,7 +479,7 @@ export class RedisConnection implements Sink, WheelItem {
   #writeError(out: ReplyWriter, error: unknown): void {
     this.server.counted.refused++
     const text = errorText(error)
-    if (text === undefined) this.server.onError(error)
+    if (text === undefined) this.server.onError(error, this.socket.remoteAddress)
     out.error(text ?? 'ERR The server failed to do this; its log says why.')
   }
 

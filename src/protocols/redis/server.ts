@@ -37,7 +37,7 @@ export class RedisServer {
   readonly table = new CommandTable()
   /** Replies of the connection whose commands are being done; empty between two of them. */
   readonly out = new ReplyWriter()
-  readonly onError: (error: unknown) => void
+  readonly onError: (error: unknown, peer?: string) => void
   readonly clients = new Map<number, RedisConnection>()
   /** How many connections are subscribed to each, as they spell it. */
   readonly subscribers: Readonly<Record<Kind, Map<string, number>>> = {
@@ -73,7 +73,7 @@ export class RedisServer {
     this.counted = context.traffic.of('redis')
     this.wheel = context.wheel
     this.clock = context.clock
-    this.onError = (error) => context.onError(error)
+    this.onError = (error, peer = '') => context.onError(error, peer === '' ? undefined : { peer })
     this.#password = passwordOf(config)
     this.parserLimits = parserLimits(config, this.limits)
     this.#entrance = context.entrances.open(entranceOf(config, context.config), {

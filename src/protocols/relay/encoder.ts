@@ -2,6 +2,7 @@ import { headerSafe, type HeaderLines, reply } from '../../http/reply.ts'
 import type { Encoder, Gap } from '../../hub/contract.ts'
 import { formatId, idIndex, idSecond } from '../../model/id.ts'
 import type { Message } from '../../model/message.ts'
+import { TRACEPARENT } from '../../model/trace.ts'
 
 /** What a message without a Content-Type is given out as. */
 const UNTYPED = 'application/octet-stream'
@@ -58,6 +59,8 @@ export class PollEncoder implements Encoder {
     // repeats the Etag here for pages whose browser hides it.
     const repeat = this.#cors.length > 0 ? `, etag=${idIndex(message.id)}` : ''
     lines.push(`Cache-Control: no-store${repeat}`)
+    const trace = message.attributes?.[TRACEPARENT]
+    if (trace !== undefined) lines.push(`Traceparent: ${headerSafe(trace)}`)
     if (gap) lines.push(`Fanfare-Gap: from=${formatId(gap.from)}, to=${formatId(gap.to)}`)
     return reply(200, [...lines, ...this.#cors], message.body, this.#closes)
   }

@@ -13,6 +13,7 @@ import { FanfareError } from '../../model/errors.ts'
 import { formatId } from '../../model/id.ts'
 import { attempt, chain, type MaybePromise, settle } from '../../model/maybe.ts'
 import type { Draft } from '../../model/message.ts'
+import { inTrace, TRACEPARENT } from '../../model/trace.ts'
 import type { ChannelStat } from '../../stores/store.ts'
 import type { DoorContext, LocationHandler } from '../door.ts'
 import { countLines, isJsonLines, readJsonLines } from './batch.ts'
@@ -41,7 +42,7 @@ export class PublisherLocation implements LocationHandler {
     this.#location = location
     this.#createOnPost = optionsOf(location, publisherOptions).create_on_post
     this.#cors = new Cors(optionsOf(location, corsOptions), {
-      allow: 'Authorization, Content-Type, Idempotency-Key, TTL, X-EventSource-Event',
+      allow: 'Authorization, Content-Type, Idempotency-Key, TTL, Traceparent, X-EventSource-Event',
       expose: 'Fanfare-Id, Fanfare-Duplicate',
     })
     this.#origins = this.#cors.origins.filter((origin) => origin !== '*')
@@ -207,11 +208,16 @@ function readDrafts(exchange: Exchange, channel: ChannelName): readonly Draft[] 
   const ttlText = exchange.header('ttl')
   // RFC 8030 has the header and its unit: seconds.
   const ttl = checkTtl(ttlText === undefined ? undefined : Number(ttlText || Number.NaN))
-  if (isJsonLines(contentType)) return readJsonLines(exchange.body, channel, { key, ttl })
+  const trace = exchange.header(TRACEPARENT)
+  if (isJsonLines(contentType)) {
+    const drafts = readJsonLines(exchange.body, channel, { key, ttl })
+    return trace === undefined ? drafts : drafts.map((draft) => inTrace(draft, trace))
+  }
   // nchan's name for the type of an event.
   const event = exchange.header('x-eventsource-event')
+  const attributes = event ? { event } : undefined
   const { content: body } = exchange
-  return [{ channel, body, contentType, key, ttl, attributes: event ? { event } : undefined }]
+  return [inTrace({ channel, body, contentType, key, ttl, attributes }, trace)]
 }
 
 function unknown(hint = 'PUT or POST creates it.'): FanfareError {

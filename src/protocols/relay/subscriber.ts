@@ -41,7 +41,7 @@ export class SubscriberLocation implements LocationHandler {
     this.#options = optionsOf(location, subscriberOptions)
     this.#cors = new Cors(optionsOf(location, corsOptions), {
       allow: 'Authorization, If-Modified-Since, If-None-Match, X-Cookie',
-      expose: 'Last-Modified, Etag, Cache-Control, Fanfare-Gap',
+      expose: 'Last-Modified, Etag, Cache-Control, Fanfare-Gap, Traceparent',
     })
     this.#encoders = { keep: new PollEncoder(false, []), close: new PollEncoder(true, []) }
   }

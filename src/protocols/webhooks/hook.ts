@@ -6,6 +6,7 @@ import { errorReply, type HeaderLines, reply } from '../../http/reply.ts'
 import type { Published } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
+import { inTrace, TRACEPARENT } from '../../model/trace.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { formatId, type MessageId } from '../../model/id.ts'
 import { all, attempt, chain, type MaybePromise } from '../../model/maybe.ts'
@@ -131,7 +132,8 @@ export class Hook implements Route {
   /** @param print the same for two requests only when they tell of the same */
   #publish(exchange: Exchange, caller: Caller, print: string | undefined): MaybePromise<Outcome> {
     const { access } = this.#context
-    const drafts = this.#options.read(exchange)
+    const trace = exchange.header(TRACEPARENT)
+    const drafts = this.#options.read(exchange).map((draft) => inTrace(draft, trace))
     return chain(all(drafts.map(({ channel }) => access.mustPublish(caller, channel))), () =>
       this.#append(drafts, print),
     )

@@ -3,6 +3,8 @@ import type { Json, ParamType, ResultOf, ServiceDefinition } from '../definition
 
 /** JSON as it was written, and what it says: a message is passed on in its publisher's spelling. */
 export interface JsonText {
+  /** The `traceparent` of the request that it came with. */
+  readonly trace?: string | undefined
   readonly text: string
   readonly value: Json
 }

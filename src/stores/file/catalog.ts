@@ -58,6 +58,16 @@ export class Catalog {
     return this.#bytes
   }
 
+  /** Known channels, private ones included. */
+  get size(): number {
+    return this.#channels.size
+  }
+
+  /** When the oldest message that is kept was stored, ms since 1970; undefined: there is none. */
+  get oldestTime(): number | undefined {
+    return this.#count === 0 ? undefined : this.log.timeOf(this.#oldestKept())
+  }
+
   /** Oldest first; the last one is written to. */
   get segments(): Segment[] {
     return this.log.all

@@ -1,3 +1,4 @@
+import type { Report } from '../../model/events.ts'
 import {
   closeSync,
   existsSync,
@@ -47,7 +48,7 @@ export function openFacts(
   folder: string,
   now: number,
   onFact: (fact: FactRecord) => void,
-  report: (text: string) => void,
+  report: Report,
 ): OpenedFacts {
   const path = factsPath(folder)
   // One that was not whole when its process ended.
@@ -66,12 +67,18 @@ export function openFacts(
   }
   const { seed } = header
   const end = scanFacts(bytes, seed, onFact, ({ from, to }) => {
-    report(`${path}: ${to - from} damaged bytes at ${from}: the facts in them are lost`)
+    report(
+      `${path}: ${to - from} damaged bytes at ${from}: the facts in them are lost`,
+      'store.damage',
+    )
   })
   const fd = openSync(path, 'r+')
   if (end < bytes.length) {
     ftruncateSync(fd, end)
-    report(`${path}: a torn tail of ${bytes.length - end} bytes at ${end} was cut off`)
+    report(
+      `${path}: a torn tail of ${bytes.length - end} bytes at ${end} was cut off`,
+      'store.damage',
+    )
   }
   return { path, fd, seed, end }
 }

@@ -128,7 +128,10 @@ export class FileFacts implements Facts {
       if (this.#isSpoilt) await this.#rewrite()
       else await this.#files.sync(this.#fd)
     } catch (error) {
-      this.#options.report(`what was stated last may be lost: ${wordsOf(error, this.#path)}`)
+      this.#options.report(
+        `what was stated last may be lost: ${wordsOf(error, this.#path)}`,
+        'store.doubt',
+      )
     }
     await this.#files.close(this.#fd)
     this.#facts.close()
@@ -179,7 +182,7 @@ export class FileFacts implements Facts {
         // Nobody knows what the disk has.
         this.#isSpoilt = true
         const words = wordsOf(error, this.#path)
-        report(`what was stated last is not safe yet, and is written anew: ${words}`)
+        report(`what was stated last is not safe yet, and is written anew: ${words}`, 'store.doubt')
       }
     }
     if (!this.#isSpoilt && this.#end <= this.#longest) return
@@ -187,7 +190,11 @@ export class FileFacts implements Facts {
       await this.#rewrite()
     } catch (error) {
       if (this.#isSpoilt) this.#failed(error)
-      else report(`the file of facts stays long for now: ${wordsOf(error, this.#path)}`)
+      else
+        report(
+          `the file of facts stays long for now: ${wordsOf(error, this.#path)}`,
+          'store.upkeep',
+        )
       this.#longest = this.#end + WORTH_REWRITING
     }
   }
@@ -291,7 +298,10 @@ export class FileFacts implements Facts {
     const told = unavailable(error, this.#path, 'Nothing can be changed')
     if (!this.#failing) {
       const words = wordsOf(error, this.#path)
-      this.#options.report(`no sessions and subscriptions can be stored: ${words}`)
+      this.#options.report(
+        `no sessions and subscriptions can be stored: ${words}`,
+        'store.unavailable',
+      )
     }
     this.#failing = { error: told, at: performance.now() }
     return told
@@ -300,7 +310,7 @@ export class FileFacts implements Facts {
   #recovered(): void {
     if (!this.#failing) return
     this.#failing = undefined
-    this.#options.report(`${this.#path}: takes changes again`)
+    this.#options.report(`${this.#path}: takes changes again`, 'store.available')
   }
 }
 

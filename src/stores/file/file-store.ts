@@ -7,6 +7,7 @@ import type { MaybePromise } from '../../model/maybe.ts'
 import { type Draft, Message } from '../../model/message.ts'
 import { fingerprint, KeyWindow, slotOf } from '../keys.ts'
 import type { Adjustable, MemoryLimits } from '../memory.ts'
+import type { StoreState } from '../state.ts'
 import type {
   Appended,
   ChannelPage,
@@ -77,7 +78,7 @@ export class FileStore implements Store, Sweepable, Adjustable {
         mayHaveLost: durability !== 'always' && machineWentDown(this.#lock.left),
         floor: this.#options.floor,
       })
-      for (const { text } of findings) report(text)
+      for (const { text } of findings) report(text, 'store.damage')
       this.#catalog = catalog
       const recent = new Recent(this.#options.cacheBytes)
       this.#reader = new Reader(files, catalog, recent, seed, report)
@@ -198,6 +199,20 @@ export class FileStore implements Store, Sweepable, Adjustable {
 
   channels(cursor: number, limit: number): ChannelPage {
     return this.#catalog.channels(cursor, limit)
+  }
+
+  state(): StoreState {
+    const { count, bytes, oldestTime, size } = this.#catalog
+    const { waiting, disk } = this.#log
+    return {
+      available: !this.#closed && !this.#log.failing,
+      messages: count,
+      bytes,
+      channels: size,
+      oldest: oldestTime,
+      waitingBytes: waiting,
+      disk,
+    }
   }
 
   sweep(): void {

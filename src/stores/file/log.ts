@@ -1,7 +1,9 @@
 import type { ChannelName } from '../../model/channel.ts'
 import type { FanfareError } from '../../model/errors.ts'
+import type { EventName } from '../../model/events.ts'
 import { idSecond, type MessageId } from '../../model/id.ts'
 import type { Message } from '../../model/message.ts'
+import type { DiskState } from '../state.ts'
 import type { KeyWindow } from '../keys.ts'
 import { Batch, type Done, type Entry } from './batch.ts'
 import { type Catalog, statOf } from './catalog.ts'
@@ -68,6 +70,17 @@ export class Log implements WriterHost {
 
   get waiting(): number {
     return this.#writer.waiting
+  }
+
+  /** Whether the last write failed, and none has succeeded since. */
+  get failing(): boolean {
+    return this.#writer.failing
+  }
+
+  get disk(): DiskState {
+    const { segments } = this.#parts.catalog
+    const { syncs, failures } = this.#writer
+    return { segments: segments.length, bytes: bytesOf(segments), syncs, failures }
   }
 
   get refusal(): FanfareError | undefined {
@@ -187,8 +200,8 @@ export class Log implements WriterHost {
     }
   }
 
-  report(text: string): void {
-    this.#parts.options.report(text)
+  report(text: string, event?: EventName): void {
+    this.#parts.options.report(text, event)
   }
 
   #message(entry: Entry, message: Message, segment: Segment, offset: number): void {

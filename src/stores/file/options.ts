@@ -1,3 +1,4 @@
+import type { Report } from '../../model/events.ts'
 import type { MessageId } from '../../model/id.ts'
 import type { Retention } from './catalog.ts'
 import type { Durability } from './writer.ts'
@@ -20,7 +21,7 @@ export interface FileOptions extends Retention {
   /** The floor of a new log, instead of its start: for one that is filled from elsewhere. */
   readonly floor?: MessageId | undefined
   /** Hears of what was found at the start and of what fails and recovers, in words. */
-  readonly report: (text: string) => void
+  readonly report: Report
 }
 
 export const FILE_DEFAULTS: FileOptions = {

@@ -1,3 +1,4 @@
+import type { Report } from '../../model/events.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
 import type { MaybePromise } from '../../model/maybe.ts'
@@ -43,19 +44,13 @@ export class Reader {
   readonly #catalog: Catalog
   readonly #recent: Recent
   readonly #seed: number
-  readonly #report: (text: string) => void
+  readonly #report: Report
   /** The one used last is in front. */
   #pieces: Piece[] = []
   /** Open beside the last one, in the order in which they were opened. */
   readonly #open = new Set<Segment>()
 
-  constructor(
-    files: Files,
-    catalog: Catalog,
-    recent: Recent,
-    seed: number,
-    report: (text: string) => void,
-  ) {
+  constructor(files: Files, catalog: Catalog, recent: Recent, seed: number, report: Report) {
     this.#files = files
     this.#catalog = catalog
     this.#recent = recent

@@ -1,3 +1,4 @@
+import type { Report } from '../../model/events.ts'
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs'
 import type { MessageId } from '../../model/id.ts'
 import type { Message } from '../../model/message.ts'
@@ -113,7 +114,7 @@ export async function* messagesOf(
   { catalog, seed }: LogView,
   selectors: Selectors,
   since: MessageId,
-  report: (text: string) => void,
+  report: Report,
 ): AsyncGenerator<Message, void> {
   const reader = new Reader(realFiles, catalog, new Recent(0), seed, report)
   try {

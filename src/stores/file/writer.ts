@@ -1,4 +1,6 @@
+import type { Report } from '../../model/events.ts'
 import type { FanfareError } from '../../model/errors.ts'
+import { Histogram } from '../../model/histogram.ts'
 import type { MessageId } from '../../model/id.ts'
 import { Batch, ChunkPool, type Entry, type Piece } from './batch.ts'
 import { unavailable, wordsOf } from './failure.ts'
@@ -43,7 +45,7 @@ export interface WriterHost {
   readonly newest: { readonly head: MessageId; readonly floor: MessageId }
   /** Does what is due between two batches: deletes what is wholly dead. */
   roomMade(write: (batch: Batch) => Promise<boolean>): Promise<void>
-  report(text: string): void
+  report: Report
 }
 
 /**
@@ -52,6 +54,10 @@ export interface WriterHost {
  */
 export class Writer {
   readonly pool = new ChunkPool()
+  /** How long syncs of messages took, in seconds. */
+  readonly syncs = new Histogram()
+  /** Batches that could not be written, and syncs that failed. */
+  failures = 0
   readonly #options: WriterOptions
   readonly #host: WriterHost
   #segment: Segment
@@ -89,6 +95,11 @@ export class Writer {
     return this.#waiting === 0
   }
 
+  /** Whether the last write failed, and none has succeeded since. */
+  get failing(): boolean {
+    return this.#failing !== undefined
+  }
+
   /** Why nothing can be taken right now; undefined when it can be tried. */
   get refusal(): FanfareError | undefined {
     const failing = this.#failing
@@ -124,6 +135,7 @@ export class Writer {
     } catch (error) {
       this.#host.report(
         `what was published last may be lost: ${wordsOf(error, this.#segment.path)}`,
+        'store.doubt',
       )
     }
   }
@@ -144,7 +156,10 @@ export class Writer {
         try {
           await this.#host.roomMade((batch) => this.#write(batch))
         } catch (error) {
-          this.#host.report(`old segments stay for now: ${wordsOf(error, this.#options.folder)}`)
+          this.#host.report(
+            `old segments stay for now: ${wordsOf(error, this.#options.folder)}`,
+            'store.upkeep',
+          )
         }
       }
       const batch = this.#filling
@@ -178,7 +193,7 @@ export class Writer {
     segment.end += batch.bytes
     if (this.#failing) {
       this.#failing = undefined
-      this.#host.report(`${this.#options.folder}: takes messages again`)
+      this.#host.report(`${this.#options.folder}: takes messages again`, 'store.available')
     }
     if (durability === 'interval') {
       this.#unsynced.push(...batch.pieces)
@@ -190,9 +205,13 @@ export class Writer {
   }
 
   #fail(batch: Batch, error: unknown): void {
+    this.failures++
     const told = unavailable(error, this.#segment.path)
     if (!this.#failing) {
-      this.#host.report(`no messages can be stored: ${wordsOf(error, this.#segment.path)}`)
+      this.#host.report(
+        `no messages can be stored: ${wordsOf(error, this.#segment.path)}`,
+        'store.unavailable',
+      )
     }
     this.#failing = { error: told, at: performance.now() }
     this.pool.giveBack(batch.pieces)
@@ -221,7 +240,9 @@ export class Writer {
     const { files } = this.#options
     const segment = this.#segment
     try {
+      const began = performance.now()
       await files.sync(fdOf(segment))
+      this.syncs.since(began)
     } catch (error) {
       this.#spoilt = true
       await files.truncate(fdOf(segment), segment.end).catch(() => {})
@@ -286,12 +307,18 @@ export class Writer {
     const bytes = this.#unsyncedBytes
     this.#unsynced = []
     try {
+      const began = performance.now()
       await this.#options.files.sync(fdOf(this.#segment))
+      this.syncs.since(began)
     } catch (error) {
+      this.failures++
       this.#unsynced = [...pieces, ...this.#unsynced]
       this.#doubt = true
       const words = wordsOf(error, this.#segment.path)
-      this.#host.report(`what was published last is not safe yet, and is written anew: ${words}`)
+      this.#host.report(
+        `what was published last is not safe yet, and is written anew: ${words}`,
+        'store.doubt',
+      )
       this.#start()
       return
     }

@@ -1,3 +1,4 @@
+import type { Report } from '../../model/events.ts'
 import { createHash } from 'node:crypto'
 import { FanfareError } from '../../model/errors.ts'
 import type { Facts, FactWatcher, How, Stated } from '../facts.ts'
@@ -136,7 +137,7 @@ export class RedisFacts implements Facts {
   readonly #link: Link
   readonly #key: string
   readonly #now: (() => number) | undefined
-  readonly #report: (text: string) => void
+  readonly #report: Report
   readonly #texts: Readonly<Record<Call, { readonly text: string; readonly sha: string }>>
   #watcher: FactWatcher | undefined
   #missed: (() => void) | undefined

@@ -1,3 +1,4 @@
+import type { Report } from '../../model/events.ts'
 import { setTimeout as delay } from 'node:timers/promises'
 import { FanfareError } from '../../model/errors.ts'
 import { type Client, dialer, end, within, wordsOf } from './client.ts'
@@ -22,7 +23,7 @@ export interface LinkEvents {
   /** It is not up any more, or could not be made at first. */
   lost(): void
   message(payload: Buffer): void
-  report(text: string): void
+  report: Report
 }
 
 /**
@@ -52,9 +53,12 @@ export class Link {
   readonly started: Promise<void>
   #settleStart: () => void = () => {}
   #where: string
+  /** How often it was there again after it had been lost. */
+  reconnects = 0
   /** Where it was last connected to. */
   #reached = ''
   #why = 'it was not reached yet'
+  #wasUp = false
   #underWay = 0
   /** When Redis last answered, or was asked while nothing else was under way; ms of performance.now. */
   #heard = 0
@@ -201,7 +205,9 @@ export class Link {
     const restored = this.#state === 'down'
     this.#state = 'up'
     this.#settleStart()
-    if (restored) this.#events.report(`Redis at ${this.#where} is available.`)
+    if (restored && this.#wasUp) this.reconnects++
+    this.#wasUp = true
+    if (restored) this.#events.report(`Redis at ${this.#where} is available.`, 'store.available')
   }
 
   #becomeDown(error: unknown): void {
@@ -211,7 +217,7 @@ export class Link {
     this.#state = 'down'
     this.#settleStart()
     if (!first) return
-    this.#events.report(this.unavailable().message)
+    this.#events.report(this.unavailable().message, 'store.unavailable')
     this.#events.lost()
   }
 

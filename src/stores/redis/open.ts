@@ -1,3 +1,4 @@
+import type { Report } from '../../model/events.ts'
 import { accessSync, constants } from 'node:fs'
 import type { Limits, RedisStoreConfig } from '../../config/types.ts'
 import type { Clock } from '../../model/clock.ts'
@@ -33,7 +34,7 @@ export function openRedisPartitions(
   config: RedisStoreConfig,
   limits: Limits,
   clock: Clock,
-  report: (text: string) => void,
+  report: Report,
 ): readonly RedisStore[] {
   const connection = connectionOf(config)
   const count = config.cluster.length > 0 ? config.partitions : 1
@@ -128,9 +129,9 @@ const MOMENT = 2_000
 const MAX_TEXTS = 100
 
 /** Partitions share nodes: what happens to one happens to several at once. */
-function onceAMoment(report: (text: string) => void): (text: string) => void {
+function onceAMoment(report: Report): Report {
   const told = new Map<string, number>()
-  return (text) => {
+  return (text, event) => {
     const now = performance.now()
     const last = told.get(text)
     if (last !== undefined && now - last < MOMENT) return
@@ -138,7 +139,7 @@ function onceAMoment(report: (text: string) => void): (text: string) => void {
     for (const other of told.keys()) if (isGood(other) !== isGood(text)) told.delete(other)
     if (told.size >= MAX_TEXTS) told.clear()
     told.set(text, now)
-    report(text)
+    report(text, event)
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Report } from '../../model/events.ts'
 import { MEMORY_DEFAULTS, type MemoryLimits } from '../memory.ts'
 
 /** Where a Redis server listens. */
@@ -56,7 +57,7 @@ export interface RedisOptions {
    */
   readonly maxSkew: number | undefined
   /** Hears of lost and restored connections. */
-  readonly report: (text: string) => void
+  readonly report: Report
   readonly partition: RedisPartition
   /** What waits for Redis in all partitions of a store together. */
   readonly waiting: { bytes: number }

@@ -5,6 +5,7 @@ import { FanfareError } from '../../model/errors.ts'
 import { idBeforeTime, type MessageId } from '../../model/id.ts'
 import type { Draft } from '../../model/message.ts'
 import type { Adjustable, MemoryLimits } from '../memory.ts'
+import type { StoreState } from '../state.ts'
 import type {
   Appended,
   ChannelPage,
@@ -165,6 +166,17 @@ export class RedisStore implements Store, Adjustable {
     const more = found.length === limit * 2
     const next = more ? Number(String(found.at(-1))) + 1 : 0
     return { names, cursor: next, total: Number(String(total)) }
+  }
+
+  state(): StoreState {
+    const { up, reconnects } = this.#link
+    const { partition, waiting } = this.#options
+    return {
+      available: up,
+      // All partitions count theirs together.
+      waitingBytes: partition.index === 0 ? waiting.bytes : 0,
+      redis: { up, reconnects },
+    }
   }
 
   /** Sends what is still to be sent, as far as Redis takes it, and lets go of the connections. */

@@ -13,6 +13,8 @@ export interface DoorTraffic {
   readonly refused: number
   /** Subscriptions, whatever they follow. */
   readonly followers: number
+  /** Those of them that are fed from the store. */
+  readonly behind: number
   readonly publishRate: number
   readonly deliveryRate: number
   readonly byteRate: number

@@ -111,12 +111,8 @@ export class Overview {
 
   #doors(): DoorTraffic[] {
     const seconds = Math.max(0.001, (performance.now() - this.#beforeTime) / 1000)
-    const followers = new Map<string, number>()
-    for (const name of Object.keys(this.#context.config.stores)) {
-      for (const [door, count] of this.#context.hub(name).followersByDoor()) {
-        followers.set(door, (followers.get(door) ?? 0) + count)
-      }
-    }
+    const followers = this.#counted('followersByDoor')
+    const behind = this.#counted('behindByDoor')
     const doors: DoorTraffic[] = []
     for (const [name, traffic] of this.#context.traffic.entries()) {
       if (name === CONSOLE) continue
@@ -133,12 +129,24 @@ export class Overview {
         wentBehind: traffic.wentBehind,
         refused: traffic.refused,
         followers: followers.get(name) ?? 0,
+        behind: behind.get(name) ?? 0,
         publishRate: rate('published'),
         deliveryRate: rate('delivered'),
         byteRate: rate('bytes'),
       })
     }
     return doors
+  }
+
+  /** Over all stores, by door. */
+  #counted(what: 'followersByDoor' | 'behindByDoor'): Map<string, number> {
+    const counts = new Map<string, number>()
+    for (const name of Object.keys(this.#context.config.stores)) {
+      for (const [door, count] of this.#context.hub(name)[what]()) {
+        counts.set(door, (counts.get(door) ?? 0) + count)
+      }
+    }
+    return counts
   }
 
   #remember(): void {
