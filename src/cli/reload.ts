@@ -8,6 +8,8 @@ import { ConfigWatch } from './config-watch.ts'
 export interface ReloadOptions {
   /** Reads the configuration again, and applies it. @throws ConfigError, FanfareError */
   readonly reload: () => Promise<Applied>
+  /** Hears before each attempt. */
+  readonly begin?: () => void
   /** Hears after each attempt, whatever came of it. */
   readonly done?: () => void
 }
@@ -16,7 +18,7 @@ export interface ReloadOptions {
  * Reloads at each SIGHUP, one after the other, and says what came of it: several that come while one is under
  * way are one.
  */
-export function reloadAtHangup({ reload, done }: ReloadOptions): void {
+export function reloadAtHangup({ reload, begin, done }: ReloadOptions): void {
   let running = false
   let again = false
   const run = async (): Promise<void> => {
@@ -24,6 +26,7 @@ export function reloadAtHangup({ reload, done }: ReloadOptions): void {
     try {
       do {
         again = false
+        begin?.()
         await tell(reload)
         done?.()
       } while (again)

@@ -17,15 +17,21 @@ import { workersOf } from '../config/cluster.ts'
 import { watchesFile } from '../config/watch.ts'
 import { ConfigError, formatProblems } from '../config/index.ts'
 import type { ResolvedConfig } from '../config/types.ts'
+import { inherit } from '../net/inherited.ts'
 import { ROLES } from '../server/roles.ts'
 import { StartError } from '../server/server.ts'
 import { colors } from './config.ts'
+import { containFailures } from './contain.ts'
 import { reloadAtChange, reloadAtHangup } from './reload.ts'
+import { onStopSignals } from './stop-signals.ts'
+import { inheritedSockets, ServiceManager } from './systemd.ts'
 import type { ServeFlags } from './flags.ts'
 import { version } from '../config/version.ts'
 
-/** How long stopping may take, in ms. */
+/** How long stopping may take once all clients were let go, in ms. */
 const STOP_TIMEOUT = 5_000
+/** Doors whose sockets a service manager may open; `http` is the main port. */
+const LISTENING = ['http', 'feed', 'redis', 'sparkleshare', 'fanout', 'management']
 
 /**
  * Runs the server until it is told to stop.
@@ -45,6 +51,10 @@ async function run(flags: ServeFlags): Promise<number> {
     flags: given(flags),
   }
   const worker = workerSlot()
+  const isWorker = worker !== undefined
+  // What looks after workers speaks for them.
+  const manager = new ServiceManager(isWorker ? {} : process.env, report)
+  inherit(inheritedSockets(process.env, isWorker, LISTENING))
   let started: Started
   let at: Pick<ResolvedConfig, 'address' | 'port'> | undefined
   try {
@@ -55,7 +65,21 @@ async function run(flags: ServeFlags): Promise<number> {
     if (file !== undefined && worker === undefined && watchesFile(config))
       await reloadAtChange(file)
     if (count > 1 && worker === undefined) {
-      return await new Supervisor({ count, stopTimeout: STOP_TIMEOUT, report: say }).run()
+      const supervisor = new Supervisor({
+        count,
+        stopTimeout: stopTimeout(config),
+        report: say,
+        ready: () => void manager.ready(),
+        reloading: () => void manager.reloading(),
+      })
+      onStopSignals({
+        first: () => {
+          void manager.stopping()
+          supervisor.stop()
+        },
+        second: () => supervisor.kill(),
+      })
+      return await supervisor.run()
     }
     const starting = startNode({
       source,
@@ -66,9 +90,20 @@ async function run(flags: ServeFlags): Promise<number> {
     })
     reloadAtHangup({
       reload: async () => (await starting).reload(),
-      done: () => tellSupervisor({ fanfare: 'reloaded' }),
+      begin: () => void manager.reloading(),
+      done: () => {
+        void manager.ready()
+        starting.then(
+          ({ server }) =>
+            tellSupervisor({ fanfare: 'reloaded', stopTimeout: stopTimeout(server.config) }),
+          // It did not start: that is said elsewhere.
+          () => {},
+        )
+      },
     })
     started = await starting
+    const { server } = started
+    containFailures((error) => server.report(error))
   } catch (error) {
     if (error instanceof ConfigError) {
       console.error(formatProblems(error.problems, { color: colors() }))
@@ -79,17 +114,21 @@ async function run(flags: ServeFlags): Promise<number> {
     return 1
   }
   // Whoever reads that it runs may stop it at once.
-  const stopped = told()
+  const stopped = told(isWorker)
   tellSupervisor({ fanfare: 'ready', incarnation: started.server.incarnation })
   const { warnings } = started.loaded
   if (worker === undefined || worker === 1) {
     if (warnings.length > 0) console.error(formatProblems(warnings, { color: colors() }))
     announce(started)
   }
+  void manager.ready()
   const displaced = await Promise.race([stopped, started.node?.displaced ?? never()])
   if (displaced) console.error(`fanfare: ${displaced.message}`)
-  else if (worker === undefined) console.log('Stopping.')
-  const stuck = setTimeout(() => process.exit(1), STOP_TIMEOUT).unref()
+  else if (!isWorker)
+    console.log('Stopping: clients are sent elsewhere. Ctrl-C again ends it at once.')
+  void manager.stopping()
+  const stuck = setTimeout(() => process.exit(1), stopTimeout(started.server.config)).unref()
+  if (!displaced) await started.drain()
   await started.stop()
   clearTimeout(stuck)
   return displaced ? 1 : 0
@@ -179,13 +218,24 @@ function aboutNode({ settings, roles, view, isManager }: ClusterNode, workers: n
     .join('\n')
 }
 
-/** Waits for a signal to stop. */
-function told(): Promise<undefined> {
+/**
+ * Waits for a signal to stop; a second one ends the process at once.
+ * @param isWorker whoever looks after it decides about the second
+ */
+function told(isWorker: boolean): Promise<undefined> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => resolve(undefined))
-    }
+    onStopSignals({
+      first: () => resolve(undefined),
+      second: (code) => {
+        if (!isWorker) process.exit(code)
+      },
+    })
   })
+}
+
+/** How long it may take in all to stop, in ms. */
+function stopTimeout({ limits }: ResolvedConfig): number {
+  return limits.drainTimeout + STOP_TIMEOUT
 }
 
 function never(): Promise<undefined> {

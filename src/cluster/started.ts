@@ -28,6 +28,8 @@ export interface Started {
    * @throws ConfigError or FanfareError `bad_config` with every mistake
    */
   reload(): Promise<Applied>
+  /** Sends all clients elsewhere, within `limits.drainTimeout`; `stop` is to follow. */
+  drain(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -48,6 +50,7 @@ export async function startNode(options: StartOptions): Promise<Started> {
       loaded: node.loaded,
       node,
       reload: () => node.reload(),
+      drain: () => node.drain(),
       stop: () => node.stop(),
     }
   }
@@ -60,6 +63,7 @@ export async function startNode(options: StartOptions): Promise<Started> {
     loaded,
     node: undefined,
     reload: () => server.apply(loadNode(source, '').config),
+    drain: () => server.drain(),
     stop: () => server.stop(),
   }
 }

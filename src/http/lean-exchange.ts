@@ -5,6 +5,8 @@ import { own, type RequestHead } from './head.ts'
 /** What an exchange needs of its connection. */
 export interface LeanAnswers {
   readonly socket: Socket
+  /** The server is going: each answer is its connection's last. */
+  readonly leaving: boolean
   write(response: Buffer): void
   /** This exchange is over: on to the next request. */
   answered(exchange: LeanExchange): void
@@ -40,7 +42,7 @@ export class LeanExchange implements Exchange {
   }
 
   get closes(): boolean {
-    return !this.#head.keepAlive
+    return !this.#head.keepAlive || this.#connection.leaving
   }
 
   get chunked(): boolean {
@@ -89,6 +91,11 @@ export class LeanExchange implements Exchange {
   abort(response: Buffer): void {
     if (this.#state === 'streaming') this.#connection.socket.destroy()
     else this.send(response)
+  }
+
+  /** Asks whoever waits to answer now: the server is going. */
+  goElsewhere(): void {
+    this.#waiter?.goElsewhere?.()
   }
 
   /** The client went away; true when the request was waiting for something. */

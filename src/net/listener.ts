@@ -5,6 +5,7 @@ import {
   type Server,
   type Socket,
 } from 'node:net'
+import { takeInherited } from './inherited.ts'
 
 /** After how long without a byte the kernel asks whether the client is still there, in ms. */
 const KEEP_ALIVE = 60_000
@@ -67,10 +68,15 @@ export class TcpListener {
   /**
    * @param former listens in the place of this one until it is drained: if it does so at the same place,
    * its port is handed over at that moment, without a connection being refused
+   * @param name what a service manager calls its socket, which is taken in place of `where` if there is one
    * @returns the address; undefined for a UNIX socket
    * @throws Error as node:net gives it
    */
-  async listen(where: Where, former?: TcpListener): Promise<AddressInfo | undefined> {
+  async listen(
+    where: Where,
+    former?: TcpListener,
+    name?: string,
+  ): Promise<AddressInfo | undefined> {
     this.#where = where
     if (former?.isAt(where)) {
       former.#next = this
@@ -85,7 +91,8 @@ export class TcpListener {
     }
     const server = createServer(options, (socket) => made.owner.#accepted(socket))
     const made: Handle = { server, owner: this }
-    const place = 'path' in where ? { path: where.path } : portOf(where.port, where.address)
+    const fd = takeInherited(name)
+    const place: ReturnType<typeof placeOf> = fd === undefined ? placeOf(where) : { fd }
     await listenOn(server, place, (error) => made.owner.#onError(error))
     this.#handle = made
     this.#bound()
@@ -179,6 +186,10 @@ export class TcpListener {
   }
 }
 
+function placeOf(where: Where): ListenOptions & { fd?: number } {
+  return 'path' in where ? { path: where.path } : portOf(where.port, where.address)
+}
+
 function addressOf(server: Server): AddressInfo | undefined {
   const address = server.address()
   return typeof address === 'string' ? undefined : (address ?? undefined)
@@ -198,7 +209,7 @@ export function portOf(port: number, address: string): ListenOptions {
  */
 export function listenOn(
   server: Server,
-  where: ListenOptions,
+  where: ListenOptions & { readonly fd?: number },
   onError: (error: unknown) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {

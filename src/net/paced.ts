@@ -132,6 +132,11 @@ export class PacedWriter {
     else this.#sent.push(then)
   }
 
+  /** As `whenSent`, for an outlet that is to leave. */
+  whenSettled(then: () => void): void {
+    this.whenSent(then)
+  }
+
   /** Writes nothing until `release` was called as often. */
   hold(): void {
     this.#held++

@@ -243,7 +243,7 @@ export class Change {
       if (!before) {
         ready()
         this.#undo.push(() => http.close())
-        parts.address = await http.listen(port, address)
+        parts.address = await http.listen(port, address, undefined, 'http')
         return
       }
       if (before.address === address && before.port === port) return

@@ -26,6 +26,8 @@ export interface Shared {
   readonly errors: RecentErrors
   readonly control: Control
   readonly onError: (error: unknown) => void
+  /** How far the server is in its life. */
+  readonly life: { draining: boolean }
   /** What holds now. */
   readonly held: () => Held
 }
@@ -75,6 +77,10 @@ export class Lent implements DoorContext {
 
   get errors(): RecentErrors {
     return this.#shared.errors
+  }
+
+  get draining(): boolean {
+    return this.#shared.life.draining
   }
 
   get control(): Control {

@@ -12,6 +12,7 @@ const CR = 0x0d
 const DATA = Buffer.from('data: ')
 const END = Buffer.from('\n\n')
 const CRLF = Buffer.from('\r\n')
+const LAST_CHUNK = Buffer.from('0\r\n\r\n')
 
 /** What streams may differ in. */
 export interface EventsForm {
@@ -79,6 +80,15 @@ export class EventsEncoder implements Encoder {
   opening(retry: number, position: Cursor | undefined): Buffer {
     const id = position === undefined ? '' : `id: ${formatCursor(position)}\n`
     return this.#frame([Buffer.from(`retry: ${retry}\n${id}\n`)])
+  }
+
+  /**
+   * What a stream ends with whose client is to come back.
+   * @param retry ms until it does: spread, so that not all come at once
+   */
+  farewell(retry: number): Buffer {
+    const last = this.#frame([Buffer.from(`retry: ${retry}\n\n`)])
+    return this.#chunked ? Buffer.concat([last, LAST_CHUNK]) : last
   }
 
   heartbeat(): Buffer {

@@ -19,8 +19,6 @@ import { eventsConfig, eventsOptions } from './config.ts'
 
 const METHODS = 'GET, OPTIONS'
 
-const LAST_CHUNK = Buffer.from('0\r\n\r\n')
-
 export const events: Door = {
   name: 'events',
   config: eventsConfig,
@@ -129,12 +127,17 @@ class EventsLocation implements LocationHandler {
         wheel,
         heartbeat: encoder.heartbeat(),
         traffic: this.#traffic,
-        ...(wanted.chunked ? { farewell: LAST_CHUNK } : {}),
+        farewell: () => encoder.farewell(this.#spreadRetry()),
       })
       form = { encoder, options }
       this.#forms.set(key, form)
     }
     return form
+  }
+
+  /** Half the usual time to one and a half: whoever was sent away at once comes back bit by bit. */
+  #spreadRetry(): number {
+    return Math.round(this.#retry * (0.5 + Math.random()))
   }
 
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {

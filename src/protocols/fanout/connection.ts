@@ -36,7 +36,9 @@ export class FanoutConnection {
     this.#socket = socket
     // Now: of a hook that has sent its line and is gone, the kernel soon knows no address any more.
     this.#peer = socket.remoteAddress ?? ''
-    this.#writer = new PacedWriter(server.pacer, new StreamConnection(socket, server.stream))
+    const stream = new StreamConnection(socket, server.stream)
+    this.#writer = new PacedWriter(server.pacer, stream)
+    stream.owedBy(this.#writer)
     this.#reader = new LineReader(server.config.maxLineBytes)
     socket.on('data', (bytes) => this.#received(bytes))
     socket.on('close', () => this.#closed())

@@ -75,7 +75,7 @@ export class FanoutServer {
    */
   async listen(former?: TcpListener): Promise<Place> {
     const where = whereOf(this.config, this.#context.config.address)
-    const bound = (await this.listener.listen(where, former)) as AddressInfo
+    const bound = (await this.listener.listen(where, former, 'fanout')) as AddressInfo
     const host = urlHost(bound)
     const example = `echo 'announce hello world' | nc -N ${host.replace(/[[\]]/g, '')} ${bound.port}`
     return {

@@ -82,6 +82,16 @@ export class FeedConnection implements WheelItem {
     }
   }
 
+  /** A request that has begun is answered; its answer is the last one anyway. */
+  leave(): void {
+    const idle = !this.#working && this.#answeredAt === undefined && this.#head.length === 0
+    if (idle && !this.#post && !this.#request) this.#socket.end()
+  }
+
+  broken(): void {
+    this.#socket.destroy()
+  }
+
   readonly #onData = (bytes: Buffer): void => {
     if (this.#answeredAt !== undefined || this.#working) return
     this.#heard = this.#server.wheel.now

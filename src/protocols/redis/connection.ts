@@ -73,6 +73,7 @@ export class RedisConnection implements Sink, WheelItem {
   #running = false
   #ended = false
   #closing = false
+  #leaving = false
   /** Since when the rest of a command is missing, on the wheel's clock. */
   #incomplete: number | undefined
 
@@ -146,6 +147,21 @@ export class RedisConnection implements Sink, WheelItem {
     this.#closing = true
   }
 
+  /** Closes it once the commands at hand are answered; one that only waits is not. */
+  leave(): void {
+    this.#leaving = true
+    if (this.waiting || this.#isDone) this.socket.end()
+  }
+
+  broken(): void {
+    this.socket.destroy()
+  }
+
+  /** Whether all that was asked is answered. */
+  get #isDone(): boolean {
+    return !this.#stopped && this.#slots.length === 0
+  }
+
   // --- the hub's side ---
 
   get unsent(): number {
@@ -202,7 +218,7 @@ export class RedisConnection implements Sink, WheelItem {
     this.#ended = true
     // Nobody reads what it would wait for.
     if (this.waiting) this.socket.destroy()
-    else if (!this.#stopped && this.#slots.length === 0) this.socket.end()
+    else if (this.#isDone) this.socket.end()
   }
 
   #onDrain(): void {
@@ -251,7 +267,7 @@ export class RedisConnection implements Sink, WheelItem {
     // What stands behind a command that waits is not what its client is slow with.
     const partial = !this.#stopped && this.#parser.waiting > 0
     this.#incomplete = partial ? (this.#incomplete ?? this.lastActive) : undefined
-    if (this.#closing || (this.#ended && !this.#stopped && this.#slots.length === 0)) {
+    if (this.#closing || ((this.#ended || this.#leaving) && this.#isDone)) {
       this.socket.end()
     }
     if (this.socket.isPaused() && (this.#closing || this.#chunkBytes <= MOST_WAITING)) {

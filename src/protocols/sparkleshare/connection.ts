@@ -30,7 +30,9 @@ export class SparkleshareConnection {
     this.#socket = socket
     // Now: of a client that has sent its word and is gone, the kernel soon knows no address any more.
     this.#peer = socket.remoteAddress ?? ''
-    this.#writer = new PacedWriter(server.pacer, new StreamConnection(socket, server.stream))
+    const stream = new StreamConnection(socket, server.stream)
+    this.#writer = new PacedWriter(server.pacer, stream)
+    stream.owedBy(this.#writer)
     this.#splitter = new ObjectSplitter(server.config.maxObjectBytes)
   }
 

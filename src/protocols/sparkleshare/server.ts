@@ -60,7 +60,7 @@ export class SparkleshareServer {
    */
   async listen(former?: TcpListener): Promise<Place> {
     const where = whereOf(this.config, this.#context.config.address)
-    const bound = (await this.listener.listen(where, former)) as AddressInfo
+    const bound = (await this.listener.listen(where, former, 'sparkleshare')) as AddressInfo
     const host = urlHost(bound)
     const hello = '{"repo": "hello", "command": "new_version", "revision": "c0ffee"}'
     return {

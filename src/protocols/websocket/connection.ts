@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws'
-import type { StreamConnection } from '../../http/stream.ts'
+import type { Debtor, StreamConnection } from '../../http/stream.ts'
 import type { EndReason, Since, Sink } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
@@ -35,7 +35,7 @@ const INTERNAL_ERROR = 1011
  * One WebSocket: its channels are one subscription with one cursor. Frames are written to the socket
  * directly, whole, so that one Buffer serves everybody.
  */
-export class WebSocketConnection implements Sink {
+export class WebSocketConnection implements Sink, Debtor {
   readonly #socket: WebSocket
   readonly #stream: StreamConnection
   readonly #context: ConnectionContext
@@ -44,6 +44,9 @@ export class WebSocketConnection implements Sink {
   /** Bytes of answers that the kernel has not taken yet, and whether the socket is to tell. */
   #unreadAnswers = 0
   #awaitsSocket = false
+  /** Publishes that the store has not answered yet, and who waits for that. */
+  #publishing = 0
+  #settled: (() => void) | undefined
 
   /** @param mayPublish throws when this client may not */
   constructor(
@@ -56,6 +59,7 @@ export class WebSocketConnection implements Sink {
     this.#stream = stream
     this.#context = context
     this.#mayPublish = mayPublish
+    stream.owedBy(this)
     socket.on('message', (data, isBinary) => {
       if (!this.#isOpen) return
       if (isBinary) this.#close(UNSUPPORTED, 'frames are JSON text')
@@ -94,6 +98,11 @@ export class WebSocketConnection implements Sink {
 
   ended(_reason: EndReason): void {
     this.#close(INTERNAL_ERROR, 'the channels cannot be read at this moment')
+  }
+
+  whenSettled(then: () => void): void {
+    if (this.#publishing === 0) then()
+    else this.#settled = then
   }
 
   get #isOpen(): boolean {
@@ -146,6 +155,7 @@ export class WebSocketConnection implements Sink {
   }
 
   #publish({ draft, name, ref }: Command & { kind: 'publish' }): void {
+    this.#publishing++
     attempt(
       () => {
         this.#mayPublish()
@@ -158,9 +168,18 @@ export class WebSocketConnection implements Sink {
       ({ id, duplicate, receivers }) => {
         const answer = { published: formatId(id), channel: name, receivers, ref }
         this.#send(duplicate ? { ...answer, duplicate } : answer)
+        this.#published()
       },
-      (error) => this.#fail(error, ref),
+      (error) => {
+        this.#fail(error, ref)
+        this.#published()
+      },
     )
+  }
+
+  #published(): void {
+    this.#publishing--
+    if (this.#publishing === 0) this.#settled?.()
   }
 
   #subscribed(names: readonly string[], position: Cursor | undefined, ref: Ref): void {
