@@ -5,10 +5,15 @@ import {
   type Server,
   type Socket,
 } from 'node:net'
+import { contained } from './contained.ts'
 import { takeInherited } from './inherited.ts'
 
 /** After how long without a byte the kernel asks whether the client is still there, in ms. */
 const KEEP_ALIVE = 60_000
+
+/** Between two attempts to open a port again, in ms: doubled from the first to the last. */
+const FIRST_PAUSE = 100
+const LONGEST_PAUSE = 10_000
 
 export interface ListenerOptions {
   /** Connections at once; more are closed without a word. */
@@ -83,6 +88,12 @@ export class TcpListener {
       this.#former = former
       return former.address
     }
+    const fd = takeInherited(name)
+    const server = await this.#begin(fd === undefined ? placeOf(where) : { fd })
+    return addressOf(server)
+  }
+
+  async #begin(place: Place): Promise<Server> {
     const { allowHalfOpen = false, keepAlive = KEEP_ALIVE } = this.#options
     const options = {
       allowHalfOpen,
@@ -91,12 +102,28 @@ export class TcpListener {
     }
     const server = createServer(options, (socket) => made.owner.#accepted(socket))
     const made: Handle = { server, owner: this }
-    const fd = takeInherited(name)
-    const place: ReturnType<typeof placeOf> = fd === undefined ? placeOf(where) : { fd }
     await listenOn(server, place, (error) => made.owner.#onError(error))
+    // Any free port is this one from now on.
+    const { address: host, port } = addressOf(server) ?? {}
+    const again = port === undefined ? place : { port, host }
+    server.on('close', () => made.owner.#died(made, again))
     this.#handle = made
     this.#bound()
-    return addressOf(server)
+    return server
+  }
+
+  /** A port that was closed and not given up is listened on again, at the same place. */
+  #died(handle: Handle, place: Place): void {
+    if (this.#handle !== handle) return
+    this.#onError(new Error(`the port ${nameOf(place)} was closed; it is opened again`))
+    const again = (pause: number): void => {
+      if (this.#handle !== handle) return
+      this.#begin(place).catch((error: unknown) => {
+        this.#onError(error)
+        setTimeout(() => again(Math.min(2 * pause, LONGEST_PAUSE)), pause).unref()
+      })
+    }
+    again(FIRST_PAUSE)
   }
 
   /** Whether it listens there: as it was asked to, so that any free port is the same as any other. */
@@ -174,7 +201,7 @@ export class TcpListener {
     socket.on('close', () => this.#closed(socket))
     // The close that follows is what counts.
     socket.on('error', ignore)
-    this.#accept(socket)
+    contained(socket, this.#onError, () => this.#accept(socket))
   }
 
   #closed(socket: Socket): void {
@@ -186,8 +213,14 @@ export class TcpListener {
   }
 }
 
-function placeOf(where: Where): ListenOptions & { fd?: number } {
+type Place = ListenOptions & { readonly fd?: number }
+
+function placeOf(where: Where): Place {
   return 'path' in where ? { path: where.path } : portOf(where.port, where.address)
+}
+
+function nameOf({ path, host, port }: Place): string {
+  return path ?? `${host}:${port}`
 }
 
 function addressOf(server: Server): AddressInfo | undefined {
@@ -209,7 +242,7 @@ export function portOf(port: number, address: string): ListenOptions {
  */
 export function listenOn(
   server: Server,
-  where: ListenOptions & { readonly fd?: number },
+  where: Place,
   onError: (error: unknown) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {

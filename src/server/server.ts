@@ -231,7 +231,13 @@ export class FanfareServer {
   }
 
   #sweep(): void {
-    for (const store of this.#held.stores.values()) store.sweep()
+    for (const store of this.#held.stores.values()) {
+      try {
+        store.sweep()
+      } catch (error) {
+        this.report(error)
+      }
+    }
   }
 }
 

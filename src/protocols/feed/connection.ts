@@ -5,6 +5,7 @@ import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
 import type { Published } from '../../hub/contract.ts'
 import { attempt } from '../../model/maybe.ts'
+import { contained } from '../../net/contained.ts'
 import type { WheelItem } from '../../net/wheel.ts'
 import { checkKey } from '../../model/envelope.ts'
 import { OPENING } from './codec.ts'
@@ -189,13 +190,15 @@ export class FeedConnection implements WheelItem {
           return
         }
         this.#letGo()
-        // What a subscriber sends is of no interest; that it has ended is.
-        socket.on('end', destroy)
-        socket.resume()
-        socket.write(OPENING)
-        const sink = new StreamConnection(socket, stream)
-        this.#server.subscribed(socket)
-        sink.attach(hub.follow({ selectors, encoder, sink, since }))
+        contained(socket, this.#server.onError, () => {
+          // What a subscriber sends is of no interest; that it has ended is.
+          socket.on('end', destroy)
+          socket.resume()
+          socket.write(OPENING)
+          const sink = new StreamConnection(socket, stream)
+          this.#server.subscribed(socket)
+          sink.attach(hub.follow({ selectors, encoder, sink, since }))
+        })
       },
       (error: unknown) => this.#fail(error),
     )

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { EndReason, Sink } from '../../hub/contract.ts'
+import { contained } from '../../net/contained.ts'
 import { Progress } from '../../net/progress.ts'
 import { unsentOf, writeTo } from '../../net/straight.ts'
 import { isLent, readTo } from '../../net/straight-read.ts'
@@ -89,9 +90,15 @@ export class RedisConnection implements Sink, WheelItem {
     this.#parser = new RespParser(server.parserLimits)
     this.#parser.guarded = server.guarded
     this.#progress = new Progress(this.since)
-    readTo(socket, (bytes) => this.#onData(bytes))
+    readTo(socket, (bytes) => {
+      try {
+        this.#onData(bytes)
+      } catch (error) {
+        this.#failed(error)
+      }
+    })
     socket.on('end', () => this.#onEnd())
-    socket.on('drain', () => this.#onDrain())
+    socket.on('drain', () => contained(socket, server.onError, () => this.#onDrain()))
     socket.on('error', ignore)
     socket.on('close', () => this.#onClose())
     server.wheel.add(this)
@@ -196,6 +203,14 @@ export class RedisConnection implements Sink, WheelItem {
     else if (this.#incomplete !== undefined && now - this.#incomplete >= requestTimeout) {
       this.socket.destroy()
     }
+  }
+
+  /** What was thrown here closes this connection, and no other. */
+  #failed(error: unknown): void {
+    this.#running = false
+    this.server.out.truncate(0)
+    this.socket.destroy()
+    this.server.onError(error)
   }
 
   // --- the socket's side ---

@@ -4,6 +4,7 @@ import type { ChannelName } from '../../model/channel.ts'
 import type { MessageId } from '../../model/id.ts'
 import { attempt } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
+import { contained } from '../../net/contained.ts'
 import { PacedSink, PacedWriter } from '../../net/paced.ts'
 import { draftOf, type Packet, readPacket } from './packet.ts'
 import type { SparkleshareServer } from './server.ts'
@@ -21,8 +22,9 @@ export class SparkleshareConnection {
   /** Serves a client from now on. */
   static serve(server: SparkleshareServer, socket: Socket): void {
     const connection = new SparkleshareConnection(server, socket)
-    socket.on('data', (bytes) => connection.#received(bytes))
-    socket.on('close', () => connection.#closed())
+    const { onError } = server
+    socket.on('data', (bytes) => contained(socket, onError, () => connection.#received(bytes)))
+    socket.on('close', () => contained(socket, onError, () => connection.#closed()))
   }
 
   private constructor(server: SparkleshareServer, socket: Socket) {

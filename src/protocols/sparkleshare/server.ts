@@ -40,7 +40,7 @@ export class SparkleshareServer {
   constructor(config: SparkleshareConfig, context: DoorContext) {
     this.config = config
     this.#context = context
-    this.pacer = new Pacer(config.pace)
+    this.pacer = new Pacer(config.pace, (error) => context.onError(error))
     this.limits = context.config.limits
     this.hub = context.hub(config.store)
     this.traffic = context.traffic.of('sparkleshare')
