@@ -76,7 +76,7 @@ async function startCaddy(upstream: number): Promise<number> {
     ['127.0.0.1:8080', `127.0.0.1:${upstream}`],
   ])
   const file = join(folder, 'Caddyfile')
-  writeFileSync(file, `{\n\tadmin off\n}\n${site}`)
+  writeFileSync(file, `{\n\tadmin off\n\tgrace_period 1s\n}\n${site}`)
   const env = { ...process.env, PATH, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
   return running(spawn('caddy', ['run', '--config', file, '--adapter', 'caddyfile'], { env }), port)
 }

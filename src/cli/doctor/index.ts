@@ -1,4 +1,6 @@
 /** `fanfare doctor`: whether the configuration, the machine and what is around it fit. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import pc from 'picocolors'
 import { loadNode } from '../../cluster/configuration.ts'
 import { ConfigError, formatProblems } from '../../config/index.ts'
@@ -80,7 +82,7 @@ function runningFor(config: ResolvedConfig): number | undefined {
   if (owner && isFanfare(owner.command)) return owner.pid
   for (const store of Object.values(config.stores)) {
     if (store.type !== 'file') continue
-    const holder = holderOf(store.path)
+    const holder = existsSync(join(store.path, 'lock')) ? holderOf(store.path) : undefined
     // Another configuration may use the same folder: then it does not serve this one.
     if (holder && portsOf(config).some((place) => ownerOf(place)?.pid === holder.pid)) {
       return holder.pid

@@ -1,4 +1,4 @@
-import { accessSync, constants, existsSync, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { readdir, stat, statfs } from 'node:fs/promises'
 import { X509Certificate } from 'node:crypto'
 import { dirname, join, resolve } from 'node:path'
@@ -69,8 +69,8 @@ export async function checkFolder(
   const what = `store ${name}`
   const found: Finding[] = []
   try {
-    accessSync(nearest(folder), constants.W_OK | constants.X_OK)
     if (existsSync(folder) && !statSync(folder).isDirectory()) throw new Error('it is no folder')
+    accessSync(nearest(folder), constants.W_OK | constants.X_OK)
   } catch (error) {
     const advice = 'Have it belong to the user who runs the server, or choose another `store.path`.'
     return [fail(what, `${folder} cannot be written to: ${wordsOf(error)}`, advice)]
@@ -82,7 +82,8 @@ export async function checkFolder(
     found.push(fail(what, `${folder} is in use${user}`, advice))
   } else found.push(ok(what, `${folder} can be written to${user}`))
   found.push(await checkRoom(what, folder, store))
-  if (existsSync(folder)) found.push(checkNewest(what, folder))
+  const names = existsSync(folder) ? readdirSync(folder) : []
+  if (names.some((file) => file !== 'lock')) found.push(checkNewest(what, folder))
   return found
 }
 

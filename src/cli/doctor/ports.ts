@@ -51,13 +51,13 @@ export function ownerOf({ port }: Pick<Port, 'port'>): Owner | undefined {
 
 /** Whether a command line is that of a server of ours. */
 export function isFanfare(command: string): boolean {
-  return /(?:fanfare|cli\/main\.(?:js|ts)|scripts\/start\.mjs)/.test(command)
+  return /(?:(?:^|[ /])fanfare(?: |$)|cli\/main\.(?:js|ts)|scripts\/start\.mjs)/.test(command)
 }
 
 export async function checkPort(place: Port, { running }: Patient): Promise<Finding> {
   const { door, port, address } = place
   const what = `port ${port}`
-  const key = door === 'main port' ? 'port' : `${door.replace(/^zeromq /, 'sparkleshare.zeromq.')}`
+  const key = keyOf(door)
   try {
     await tryPort(port, address)
     return running === undefined
@@ -86,6 +86,12 @@ export async function checkPort(place: Port, { running }: Patient): Promise<Find
       `Stop that one, or choose another port in the configuration (\`${key}\`).`,
     )
   }
+}
+
+/** Where the configuration says it. */
+function keyOf(door: string): string {
+  if (door === 'main port') return 'port'
+  return door.startsWith('zeromq ') ? `sparkleshare.${door.replace(' ', '.')}` : `${door}.port`
 }
 
 function notPossible(what: string, { port, address, door }: Port, error: unknown): Finding {

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { clusterOf } from '../../config/cluster.ts'
 import type { ResolvedConfig } from '../../config/types.ts'
 import { Link } from '../../stores/redis/link.ts'
@@ -39,7 +40,7 @@ async function checkOne({ what, options }: Wanted): Promise<Finding[]> {
     report: nothing,
   })
   try {
-    await Promise.race([link.started, new Promise((resolve) => setTimeout(resolve, PATIENCE))])
+    await Promise.race([link.started, pause(PATIENCE, undefined, { ref: false })])
     if (!link.up) {
       const advice = 'Start it, or say where it is and how to log in (`store.url`).'
       return [fail(what, link.unavailable().message, advice)]
