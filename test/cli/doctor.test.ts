@@ -142,12 +142,16 @@ describe('fanfare doctor', () => {
   })
 })
 
+/** As the kernel says it. */
+function limits(most: string): string {
+  const row = ['Max open files', '1024', most, 'files'].map((cell) => cell.padEnd(22)).join('')
+  return `Limit   Soft Limit  Hard Limit  Units\n${row}\n`
+}
+
 describe('a look at the machine', () => {
   const patient = { config: testConfig(''), running: undefined }
 
   it('knows when there are too few files', () => {
-    const limits = (most: string): string =>
-      `Limit   Soft Limit  Hard Limit  Units\nMax open files            1024                 ${most}                files\n`
     expect(checkFiles(patient, limits('524288')).state).toBe('ok')
     expect(checkFiles(patient, limits('unlimited')).state).toBe('ok')
     const few = checkFiles(patient, limits('4096'))

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Script } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { loadConfig } from '../../src/config/index.ts'
@@ -166,6 +167,8 @@ interface Pod {
     readonly env?: readonly { readonly name: string }[]
     readonly ports: readonly { readonly name: string; readonly containerPort: number }[]
     readonly volumeMounts: readonly { readonly name: string }[]
+    readonly readinessProbe?: { readonly exec: { readonly command: readonly unknown[] } }
+    readonly livenessProbe?: { readonly exec: { readonly command: readonly unknown[] } }
     readonly lifecycle?: { readonly preStop: { readonly exec: { readonly command: string[] } } }
   }[]
   readonly volumes?: readonly { readonly name: string }[]
@@ -192,6 +195,15 @@ it('the Kubernetes manifests fit together, and know the keys and ports', () => {
   expect(text.match(/redis:\/\/fanfare-redis:6379/g)).toHaveLength(2)
   const known = ports()
   for (const { containerPort } of container?.ports ?? []) expect(known).toContain(containerPort)
+  for (const [probe, path] of [
+    [container?.readinessProbe, 'readyz'],
+    [container?.livenessProbe, 'healthz'],
+  ] as const) {
+    const [node, flag, code] = probe?.exec.command ?? []
+    expect([node, flag]).toEqual(['node', '-e'])
+    expect(code).toContain(`http://127.0.0.1:8181/${path}`)
+    expect(() => new Script(String(code))).not.toThrow()
+  }
   const pause = Number(container?.lifecycle?.preStop.exec.command[1])
   expect(pod?.terminationGracePeriodSeconds).toBeGreaterThan(pause + limits.drainTimeout / 1000 + 5)
   for (const name of ['fanfare', 'fanfare-redis']) {

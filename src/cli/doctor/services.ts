@@ -30,8 +30,9 @@ export async function checkRedis(config: ResolvedConfig): Promise<Finding[]> {
   return found.flat()
 }
 
+function nothing(): void {}
+
 async function checkOne({ what, options }: Wanted): Promise<Finding[]> {
-  const nothing = (): void => {}
   const link = new Link(connectionOf(options), 'fanfare-doctor', PATIENCE, {
     joined: async () => {},
     up: nothing,
