@@ -14,6 +14,7 @@ import type {
   TopFlags,
   WatchFlags,
 } from './flags.ts'
+import type { DoctorFlags } from './doctor/index.ts'
 import type { InstallFlags } from './hook-install.ts'
 import type { HookFlags } from './hook-settings.ts'
 import type { ListenAction } from './listen.ts'
@@ -223,6 +224,19 @@ generate
   .action(async (options: GenerateFlags) => {
     const { generatePhp } = await import('./generate.ts')
     process.exitCode = await generatePhp(options)
+  })
+
+program
+  .command('doctor')
+  .description('say whether the configuration, the machine and what is around it fit')
+  .option('-c, --config <file>', 'as for serve; without it, the defaults')
+  .addOption(formatOption())
+  .option('-p, --port <port>', 'as for serve')
+  .option('-a, --address <address>', 'as for serve')
+  .option('--json', 'what was found as JSON')
+  .action(async (options: DoctorFlags) => {
+    const { doctor } = await import('./doctor/index.ts')
+    process.exitCode = await doctor(options)
   })
 
 const config = program.command('config').description('check a configuration, or describe it')

@@ -9,6 +9,8 @@ import { tellProblems } from './problems.ts'
 export interface ReloadOptions {
   /** Reads the configuration again, and applies it. @throws ConfigError, FanfareError */
   readonly reload: () => Promise<Applied>
+  /** Hears before each attempt. */
+  readonly begin?: () => void
   /** Hears after each attempt, whatever came of it. */
   readonly done?: () => void
   readonly log: Log
@@ -18,7 +20,7 @@ export interface ReloadOptions {
  * Reloads at each SIGHUP, one after the other, and says what came of it: several that come while one is under
  * way are one.
  */
-export function reloadAtHangup({ reload, done, log }: ReloadOptions): void {
+export function reloadAtHangup({ reload, begin, done, log }: ReloadOptions): void {
   let running = false
   let again = false
   const run = async (): Promise<void> => {
@@ -26,6 +28,7 @@ export function reloadAtHangup({ reload, done, log }: ReloadOptions): void {
     try {
       do {
         again = false
+        begin?.()
         await tell(reload, log)
         done?.()
       } while (again)

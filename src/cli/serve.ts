@@ -24,12 +24,18 @@ import { ROLES } from '../server/roles.ts'
 import { StartError } from '../server/server.ts'
 import { colors } from './config.ts'
 import type { Report } from '../model/events.ts'
+import { inherit } from '../net/inherited.ts'
+import { containFailures } from './contain.ts'
 import { reloadAtChange, reloadAtHangup } from './reload.ts'
+import { onStopSignals } from './stop-signals.ts'
+import { inheritedSockets, ServiceManager } from './systemd.ts'
 import type { ServeFlags } from './flags.ts'
 import { version } from '../config/version.ts'
 
-/** How long stopping may take, in ms. */
+/** How long stopping may take once all clients were let go, in ms. */
 const STOP_TIMEOUT = 5_000
+/** Doors whose sockets a service manager may open; `http` is the main port. */
+const LISTENING = ['http', 'feed', 'redis', 'sparkleshare', 'fanout', 'management']
 
 /**
  * Runs the server until it is told to stop.
@@ -49,6 +55,10 @@ async function run(flags: ServeFlags): Promise<number> {
     flags: given(flags),
   }
   const worker = workerSlot()
+  const isWorker = worker !== undefined
+  // What looks after workers speaks for them.
+  const manager = new ServiceManager(isWorker ? {} : process.env, report)
+  inherit(inheritedSockets(process.env, isWorker, LISTENING))
   let started: Started
   let log: Log
   let at: Pick<ResolvedConfig, 'address' | 'port'> | undefined
@@ -62,11 +72,21 @@ async function run(flags: ServeFlags): Promise<number> {
     if (file !== undefined && worker === undefined && watchesFile(config))
       await reloadAtChange(file, log)
     if (count > 1 && worker === undefined) {
-      return await new Supervisor({
+      const supervisor = new Supervisor({
         count,
-        stopTimeout: STOP_TIMEOUT,
+        stopTimeout: stopTimeout(config),
         report: sayTo(log),
-      }).run()
+        ready: () => void manager.ready(),
+        reloading: () => void manager.reloading(),
+      })
+      onStopSignals({
+        first: () => {
+          void manager.stopping()
+          supervisor.stop()
+        },
+        second: () => supervisor.kill(),
+      })
+      return await supervisor.run()
     }
     const starting = startNode({
       source,
@@ -78,10 +98,20 @@ async function run(flags: ServeFlags): Promise<number> {
     reloadAtHangup({
       reload: async () => (await starting).reload(),
       log,
-      done: () => tellSupervisor({ fanfare: 'reloaded' }),
+      begin: () => void manager.reloading(),
+      done: () => {
+        void manager.ready()
+        starting.then(
+          ({ server }) =>
+            tellSupervisor({ fanfare: 'reloaded', stopTimeout: stopTimeout(server.config) }),
+          // It did not start: that is said elsewhere.
+          () => {},
+        )
+      },
     })
     started = await starting
     const { server } = started
+    containFailures((error) => server.report(error))
     current = () => server.config
   } catch (error) {
     if (error instanceof ConfigError) {
@@ -93,20 +123,24 @@ async function run(flags: ServeFlags): Promise<number> {
     return 1
   }
   // Whoever reads that it runs may stop it at once.
-  const stopped = told()
+  const stopped = told(isWorker)
   tellSupervisor({ fanfare: 'ready', incarnation: started.server.incarnation })
   const { warnings } = started.loaded
   if (worker === undefined || worker === 1) {
     if (warnings.length > 0) tellProblems(log, warnings)
     announce(started, log)
   }
+  void manager.ready()
   const displaced = await Promise.race([stopped, started.node?.displaced ?? never()])
   if (displaced) log.tell('cluster.displaced', displaced.message)
   else {
     log.tellPrograms('server.stopping', 'Stopping.')
-    if (worker === undefined) console.log('Stopping.')
+    if (!isWorker)
+      console.log('Stopping: clients are sent elsewhere. Ctrl-C again ends it at once.')
   }
-  const stuck = setTimeout(() => process.exit(1), STOP_TIMEOUT).unref()
+  void manager.stopping()
+  const stuck = setTimeout(() => process.exit(1), stopTimeout(started.server.config)).unref()
+  if (!displaced) await started.drain()
   await started.stop()
   clearTimeout(stuck)
   log.end()
@@ -226,13 +260,24 @@ function aboutNode({ settings, roles, view, isManager }: ClusterNode, workers: n
     .join('\n')
 }
 
-/** Waits for a signal to stop. */
-function told(): Promise<undefined> {
+/**
+ * Waits for a signal to stop; a second one ends the process at once.
+ * @param isWorker whoever looks after it decides about the second
+ */
+function told(isWorker: boolean): Promise<undefined> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => resolve(undefined))
-    }
+    onStopSignals({
+      first: () => resolve(undefined),
+      second: (code) => {
+        if (!isWorker) process.exit(code)
+      },
+    })
   })
+}
+
+/** How long it may take in all to stop, in ms. */
+function stopTimeout({ limits }: ResolvedConfig): number {
+  return limits.drainTimeout + STOP_TIMEOUT
 }
 
 function never(): Promise<undefined> {

@@ -42,6 +42,7 @@ export class ClusterNode {
   readonly #follower: Follower
   readonly #carrier: Carrier
   readonly #reaper: Reaper
+  #left = false
 
   private constructor(
     server: FanfareServer,
@@ -158,11 +159,23 @@ export class ClusterNode {
     return this.#follower.reload()
   }
 
-  /** Leaves the cluster, so that others take over at once, and stops the server. */
+  /** Leaves the cluster, so that others take over at once, and sends its clients there. */
+  async drain(): Promise<void> {
+    await this.#leave()
+    await this.server.drain()
+  }
+
+  /** Leaves the cluster, and stops the server. */
   async stop(): Promise<void> {
+    await this.#leave()
+    await this.server.stop()
+  }
+
+  async #leave(): Promise<void> {
+    if (this.#left) return
+    this.#left = true
     this.#reaper.end()
     await this.#member.leave()
-    await this.server.stop()
   }
 }
 

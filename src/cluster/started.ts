@@ -29,6 +29,8 @@ export interface Started {
    * @throws ConfigError or FanfareError `bad_config` with every mistake
    */
   reload(): Promise<Applied>
+  /** Sends all clients elsewhere, within `limits.drainTimeout`; `stop` is to follow. */
+  drain(): Promise<void>
   stop(): Promise<void>
 }
 
@@ -49,6 +51,7 @@ export async function startNode(options: StartOptions): Promise<Started> {
       loaded: node.loaded,
       node,
       reload: () => node.reload(),
+      drain: () => node.drain(),
       stop: () => node.stop(),
     }
   }
@@ -61,6 +64,7 @@ export async function startNode(options: StartOptions): Promise<Started> {
     loaded,
     node: undefined,
     reload: () => server.apply(loadNode(source, '').config),
+    drain: () => server.drain(),
     stop: () => server.stop(),
   }
 }

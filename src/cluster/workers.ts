@@ -18,7 +18,11 @@ const RELOAD_WAIT = 15_000
 /** What a worker tells the process that looks after it. */
 type Told =
   | { readonly fanfare: 'ready'; readonly incarnation: string }
-  | { readonly fanfare: 'reloaded' }
+  | {
+      readonly fanfare: 'reloaded'
+      /** ms that it may take to stop from now on. */
+      readonly stopTimeout?: number
+    }
 
 /** Which worker this process is, from 1; undefined: it is none. */
 export function workerSlot(): number | undefined {
@@ -46,6 +50,9 @@ export interface SupervisorOptions {
   /** ms that all workers may take to stop. */
   readonly stopTimeout: number
   readonly report: Report
+  /** Hears once that workers serve, and around each reload. */
+  readonly ready?: () => void
+  readonly reloading?: () => void
 }
 
 /** Starts workers, and starts each again that ends. */
@@ -55,9 +62,11 @@ export class Supervisor {
   #stopping = false
   #end: (code: number) => void = () => {}
   #reloads: Promise<void> = Promise.resolve()
+  #stopTimeout: number
 
   constructor(options: SupervisorOptions) {
     this.#options = options
+    this.#stopTimeout = options.stopTimeout
   }
 
   /**
@@ -66,7 +75,6 @@ export class Supervisor {
    */
   async run(): Promise<number> {
     const ended = new Promise<number>((resolve) => (this.#end = resolve))
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => this.stop())
     process.on('SIGHUP', () => this.reload())
     // The others follow once one has shown that it can be done.
     this.#fork(1)
@@ -81,9 +89,7 @@ export class Supervisor {
       clearTimeout(timer)
       worker?.process.kill('SIGTERM')
     }
-    const stuck = setTimeout(() => {
-      for (const { worker } of this.#slots.values()) worker?.process.kill('SIGKILL')
-    }, this.#options.stopTimeout)
+    const stuck = setTimeout(() => this.kill(), this.#stopTimeout)
     this.#allGone().then(
       () => {
         clearTimeout(stuck)
@@ -93,15 +99,22 @@ export class Supervisor {
     )
   }
 
+  /** Ends all workers at once. */
+  kill(): void {
+    for (const { worker } of this.#slots.values()) worker?.process.kill('SIGKILL')
+  }
+
   /** Has one worker after the other reload: the ports are served all the time. */
   reload(): void {
     this.#reloads = this.#reloads.then(async () => {
+      this.#options.reloading?.()
       for (const { worker } of this.#slots.values()) {
         if (this.#stopping || !worker) continue
         const done = reloaded(worker)
         worker.process.kill('SIGHUP')
         await done
       }
+      if (!this.#stopping) this.#options.ready?.()
     })
   }
 
@@ -121,10 +134,13 @@ export class Supervisor {
     const since = performance.now()
     slot.worker = worker
     worker.on('message', (told: Told) => {
+      if (told.fanfare === 'reloaded') this.#stopTimeout = told.stopTimeout ?? this.#stopTimeout
       if (told.fanfare !== 'ready') return
       slot.proven = true
       slot.incarnation = told.incarnation
-      if (this.#slots.size === 1) this.#forkOthers()
+      if (this.#slots.size > 1) return
+      this.#forkOthers()
+      this.#options.ready?.()
     })
     worker.once('exit', (code, signal) => {
       slot.worker = undefined

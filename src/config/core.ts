@@ -80,6 +80,13 @@ export const limitsSchema = Type.Object(
       default: '15s',
       most: '5m',
     }),
+    drainTimeout: Duration({
+      description:
+        'How long a server that is told to stop lets its clients go: what was asked is answered, and ' +
+        'subscribers are sent elsewhere, spread over at most half of it; 0 = all are closed at once.',
+      default: '8s',
+      most: '10m',
+    }),
     maxConnections: Type.Integer({
       description:
         'Connections in all, over all ports. Below the 20,000 open files that many systems allow a ' +

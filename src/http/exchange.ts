@@ -23,6 +23,8 @@ export type Response = Buffer | string
 export interface Waiter {
   /** The client went away; nothing can be answered any more. */
   left(): void
+  /** The server is going: the time to answer, if there is an answer that says no more than that. */
+  goElsewhere?(): void
 }
 
 /**

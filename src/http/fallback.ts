@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { FanfareError } from '../model/errors.ts'
 import type { Mount } from './mount.ts'
 import { connectionOf, NodeConnection, type NodeHost } from './node-connection.ts'
@@ -10,6 +11,8 @@ export interface FallbackHost extends NodeHost {
   mountAt(path: string): Mount | undefined
   /** A request to speak WebSocket, after which node:http has no part in the connection any more. */
   upgrade(request: IncomingMessage, head: Buffer, connection: NodeConnection): void
+  /** Hears of what failed here; the connection is closed. */
+  onError(error: unknown): void
 }
 
 /** How often node:http looks for requests that take too long, in ms, at most and at least. */
@@ -49,16 +52,20 @@ export class Fallback {
   #listen(): void {
     const server = this.#server
     server.on('request', (request, response) => {
-      const mount = this.#host.mountAt(pathOf(request))
-      const connection = connectionOf(request.socket)
-      if (mount) connection?.mounted(mount, request, response)
-      else connection?.received(request, response)
+      this.#contain(request.socket, () => {
+        const mount = this.#host.mountAt(pathOf(request))
+        const connection = connectionOf(request.socket)
+        if (mount) connection?.mounted(mount, request, response)
+        else connection?.received(request, response)
+      })
     })
     server.on('checkContinue', (request, response) => {
-      const connection = connectionOf(request.socket)
-      // Nobody is asked to send what would not be taken.
-      if (!connection?.declaresTooMuch(request)) response.writeContinue()
-      connection?.received(request, response)
+      this.#contain(request.socket, () => {
+        const connection = connectionOf(request.socket)
+        // Nobody is asked to send what would not be taken.
+        if (!connection?.declaresTooMuch(request)) response.writeContinue()
+        connection?.received(request, response)
+      })
     })
     server.on('checkExpectation', (request, response) => {
       connectionOf(request.socket)?.received(request, response, ({ closes }) =>
@@ -67,7 +74,9 @@ export class Fallback {
     })
     server.on('upgrade', (request, socket, head) => {
       const connection = connectionOf(socket)
-      connection?.upgrade(() => this.#upgrade(request, head, connection))
+      this.#contain(socket, () => {
+        connection?.upgrade(() => this.#upgrade(request, head, connection))
+      })
     })
     server.on('connect', (_request, socket) => {
       const connection = connectionOf(socket)
@@ -81,6 +90,16 @@ export class Fallback {
     })
     // It never listens, but this is when its time limits for requests start to be watched.
     server.emit('listening')
+  }
+
+  /** What is thrown on a connection closes that one, and no other. */
+  #contain(socket: Duplex, work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      socket.destroy()
+      this.#host.onError(error)
+    }
   }
 
   /** The host's limits have changed. The size of a head is what it was: node:http cannot change it. */

@@ -6,6 +6,8 @@ import type { RequestHead } from './head.ts'
 /** What an exchange needs of its connection. */
 export interface LeanAnswers {
   readonly socket: Socket
+  /** The server is going: each answer is its connection's last. */
+  readonly leaving: boolean
   write(response: Response): void
   /** This exchange is over: on to the next request. */
   answered(exchange: LeanExchange): void
@@ -49,7 +51,7 @@ export class LeanExchange implements Exchange {
   }
 
   get closes(): boolean {
-    return !this.#head.keepAlive
+    return !this.#head.keepAlive || this.#connection.leaving
   }
 
   get chunked(): boolean {
@@ -97,6 +99,11 @@ export class LeanExchange implements Exchange {
   abort(response: Response): void {
     if (this.#state === 'streaming') this.#connection.socket.destroy()
     else this.send(response)
+  }
+
+  /** Asks whoever waits to answer now: the server is going. */
+  goElsewhere(): void {
+    this.#waiter?.goElsewhere?.()
   }
 
   /** The client went away; true when the request was waiting for something. */

@@ -16,6 +16,10 @@ import { bytesOf, errorReply, NO_REQUEST } from './reply.ts'
 export interface LeanHost {
   readonly wheel: Wheel
   readonly limits: HttpLimits
+  /** The server is going: no request is answered but those that are there. */
+  readonly leaving: boolean
+  /** Hears of what failed here; the connection is closed. */
+  onError(error: unknown): void
   /** Answers a request, now or later. */
   handle(exchange: Exchange): void
   /** What a client is told whose request is not taken; the connection closes. */
@@ -88,6 +92,29 @@ export class LeanConnection implements WheelItem, LeanAnswers {
   /** Serves a connection that was just accepted. */
   static serve(host: LeanHost, socket: Socket): LeanConnection {
     return new LeanConnection(host, socket)
+  }
+
+  get leaving(): boolean {
+    return this.#host.leaving
+  }
+
+  /** Closes it once what was asked is answered; what only waits is answered now. */
+  leave(): void {
+    if (this.#current) this.#current.goElsewhere()
+    else if (!this.#isPartial && !this.#congested && !this.#ended) {
+      this.#end()
+      this.socket.end()
+    }
+  }
+
+  broken(): void {
+    this.socket.destroy()
+  }
+
+  /** What was thrown on a connection closes that one, and no other. */
+  failed(error: unknown): void {
+    this.socket.destroy()
+    this.#host.onError(error)
   }
 
   /** @param bytes lent until it returns */
@@ -324,15 +351,30 @@ export class LeanConnection implements WheelItem, LeanAnswers {
 }
 
 function onData(this: OwnedSocket, bytes: Buffer): void {
-  this[owner]?.received(bytes)
+  const connection = this[owner]
+  try {
+    connection?.received(bytes)
+  } catch (error) {
+    connection?.failed(error)
+  }
 }
 
 function onDrain(this: OwnedSocket): void {
-  this[owner]?.drained()
+  const connection = this[owner]
+  try {
+    connection?.drained()
+  } catch (error) {
+    connection?.failed(error)
+  }
 }
 
 function onEnd(this: OwnedSocket): void {
-  this[owner]?.clientEnded()
+  const connection = this[owner]
+  try {
+    connection?.clientEnded()
+  } catch (error) {
+    connection?.failed(error)
+  }
 }
 
 function onClose(this: OwnedSocket): void {

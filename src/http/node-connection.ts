@@ -15,6 +15,8 @@ import { errorReply, NO_REQUEST, PLAIN, reply } from './reply.ts'
 export interface NodeHost {
   readonly wheel: Wheel
   readonly limits: HttpLimits
+  /** The server is going: no request is answered but those that are there. */
+  readonly leaving: boolean
   handle(exchange: Exchange): void
   /** What a client is told whose request is not taken; the connection closes. */
   refusal(request: HttpRequest, error: FanfareError): Buffer
@@ -53,7 +55,9 @@ export class NodeConnection implements WheelItem, NodeAnswers {
   readonly #host: NodeHost
   /** Oldest first. */
   #queue: Arrival[] = []
-  #current: Pick<NodeExchange, 'leave' | 'waits'> | undefined
+  #current:
+    | (Pick<NodeExchange, 'leave' | 'waits'> & Partial<Pick<NodeExchange, 'goElsewhere'>>)
+    | undefined
   /** What follows the last answer: a complaint about what came behind it, or an upgrade. */
   #afterwards: (() => void) | undefined
   /** Requests are still read. */
@@ -90,6 +94,23 @@ export class NodeConnection implements WheelItem, NodeAnswers {
   /** @param refusal the answer, whatever the body */
   received(request: IncomingMessage, response: ServerResponse, refusal?: Arrival['refusal']): void {
     this.#arrived(request, response, { refusal })
+  }
+
+  get leaving(): boolean {
+    return this.#host.leaving
+  }
+
+  /** Closes it once what was asked is answered; what only waits is answered now. */
+  leave(): void {
+    if (this.#current) this.#current.goElsewhere?.()
+    else if (this.#queue.length === 0 && this.#reading && !this.#afterwards) {
+      this.#lastAnswer()
+      this.#socket.end()
+    }
+  }
+
+  broken(): void {
+    this.#socket.destroy()
   }
 
   /** A request that a library answers by itself. */
@@ -145,6 +166,7 @@ export class NodeConnection implements WheelItem, NodeAnswers {
     this.#queue.shift()
     // A client that closes its half has left: nobody here knows what its request waits for.
     this.#current = { waits: false, leave: () => this.#clientEnded && this.#abandon() }
+    if (this.leaving) response.shouldKeepAlive = false
     mount.request(request, response)
     if (this.#clientEnded) this.#forget()
   }

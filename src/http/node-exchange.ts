@@ -38,6 +38,8 @@ export class NodeRequest implements HttpRequest {
 
 /** What an exchange needs of its connection. */
 export interface NodeAnswers {
+  /** The server is going: each answer is its connection's last. */
+  readonly leaving: boolean
   /** It gets its answer, which is the connection's last if `closes`. */
   answering(closes: boolean): void
   /** It waits for something. */
@@ -66,7 +68,7 @@ export class NodeExchange extends NodeRequest implements Exchange {
   }
 
   get closes(): boolean {
-    return !this.#response.shouldKeepAlive
+    return !this.#response.shouldKeepAlive || this.#connection.leaving
   }
 
   get chunked(): boolean {
@@ -114,6 +116,11 @@ export class NodeExchange extends NodeRequest implements Exchange {
 
   get waits(): boolean {
     return this.#waiter !== undefined
+  }
+
+  /** Asks whoever waits to answer now: the server is going. */
+  goElsewhere(): void {
+    this.#waiter?.goElsewhere?.()
   }
 
   /** The client went away; true when the request was waiting for something. */

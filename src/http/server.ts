@@ -62,6 +62,8 @@ const PLAIN_ENTRANCE: EntranceSettings = { tls: false, proxyProtocol: false }
 export class HttpServer {
   readonly wheel: Wheel
   readonly limits: HttpLimits
+  /** It is going: each connection ends with the answer that it is waiting for. */
+  leaving = false
   readonly #options: HttpServerOptions
   readonly #fallback: Fallback
   readonly #sockets: WebSocketServer
@@ -75,7 +77,7 @@ export class HttpServer {
     const { limits } = options
     this.#options = options
     this.limits = limits
-    this.wheel = new Wheel(lookInterval(limits))
+    this.wheel = new Wheel(lookInterval(limits), undefined, (error) => options.onError(error))
     this.#sockets = new WebSocketServer({
       noServer: true,
       clientTracking: false,
@@ -83,9 +85,14 @@ export class HttpServer {
       maxPayload: frameBytes(limits),
       WebSocket: ClosingWebSocket,
     })
+    const isLeaving = (): boolean => this.leaving
     this.#fallback = new Fallback({
       limits,
       wheel: this.wheel,
+      get leaving() {
+        return isLeaving()
+      },
+      onError: (error) => options.onError(error),
       handle: (exchange) => this.handle(exchange),
       refusal: (request, error) => this.refusal(request, error),
       mountAt: (path) => options.mountAt?.(path),
@@ -130,10 +137,16 @@ export class HttpServer {
 
   /**
    * @param former hands its port over when it is drained, if it is the same
+   * @param name what a service manager calls its socket; see `TcpListener.listen`
    * @returns the address it listens on, once it does
    */
-  async listen(port: number, address: string, former?: TcpListener): Promise<AddressInfo> {
-    const bound = await this.#listener.listen({ port, address }, former)
+  async listen(
+    port: number,
+    address: string,
+    former?: TcpListener,
+    name?: string,
+  ): Promise<AddressInfo> {
+    const bound = await this.#listener.listen({ port, address }, former, name)
     this.wheel.start()
     return bound as AddressInfo
   }
@@ -189,6 +202,10 @@ export class HttpServer {
     this.wheel.stop()
     this.#fallback.close()
     await Promise.all([this.#listener, ...this.#drained].map((listener) => listener.close()))
+  }
+
+  onError(error: unknown): void {
+    this.#options.onError(error)
   }
 
   get connections(): number {

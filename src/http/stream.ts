@@ -18,8 +18,14 @@ export interface StreamOptions {
   readonly idleTimeout: number
   /** Where it is counted as a connection; without it, it counts elsewhere. */
   readonly traffic?: Traffic
-  /** The last bytes for clients that are to go elsewhere. */
-  readonly farewell?: Buffer
+  /** The last bytes for clients that are to go elsewhere; a function is asked for each. */
+  readonly farewell?: Buffer | (() => Buffer)
+}
+
+/** Whoever writes to a stream, and may still owe its client something. */
+export interface Debtor {
+  /** Calls `then` once nothing is owed any more: at once, or later. */
+  whenSettled(then: () => void): void
 }
 
 /**
@@ -56,6 +62,8 @@ export class StreamConnection implements Sink, WheelItem {
   #handle: Handle | undefined
   readonly #options: StreamOptions
   #subscription: Subscription | undefined
+  #debtor: Debtor | undefined
+  #leaving = false
   readonly #progress: Progress
 
   constructor(socket: Socket, options: StreamOptions) {
@@ -116,9 +124,28 @@ export class StreamConnection implements Sink, WheelItem {
     return this.#options.traffic
   }
 
+  /** @param debtor is waited for before the stream leaves */
+  owedBy(debtor: Debtor): void {
+    this.#debtor = debtor
+  }
+
   /** Ends it so that its client comes back, elsewhere if it can. */
   leave(): void {
-    this.end(this.#options.farewell)
+    if (this.#leaving) return
+    this.#leaving = true
+    if (this.#debtor) this.#debtor.whenSettled(() => this.#farewell())
+    else this.#farewell()
+  }
+
+  broken(): void {
+    this.#socket.destroy()
+  }
+
+  #farewell(): void {
+    // Ended before, it has had its last word.
+    if (this.#socket.writableEnded) return
+    const { farewell } = this.#options
+    this.end(typeof farewell === 'function' ? farewell() : farewell)
   }
 
   tick(now: number): void {

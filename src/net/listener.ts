@@ -6,9 +6,15 @@ import {
   type Socket,
 } from 'node:net'
 import type { Entrance } from './entrance.ts'
+import { contained } from './contained.ts'
+import { takeInherited } from './inherited.ts'
 
 /** After how long without a byte the kernel asks whether the client is still there, in ms. */
 const KEEP_ALIVE = 60_000
+
+/** Between two attempts to open a port again, in ms: doubled from the first to the last. */
+const FIRST_PAUSE = 100
+const LONGEST_PAUSE = 10_000
 
 export interface ListenerOptions {
   /** Connections at once; more are closed without a word. */
@@ -72,10 +78,15 @@ export class TcpListener {
   /**
    * @param former listens in the place of this one until it is drained: if it does so at the same place,
    * its port is handed over at that moment, without a connection being refused
+   * @param name what a service manager calls its socket, which is taken in place of `where` if there is one
    * @returns the address; undefined for a UNIX socket
    * @throws Error as node:net gives it
    */
-  async listen(where: Where, former?: TcpListener): Promise<AddressInfo | undefined> {
+  async listen(
+    where: Where,
+    former?: TcpListener,
+    name?: string,
+  ): Promise<AddressInfo | undefined> {
     this.#where = where
     this.#isOpen = 'path' in where
     if (former?.isAt(where)) {
@@ -84,6 +95,12 @@ export class TcpListener {
       this.#options.entrance?.listen()
       return former.address
     }
+    const fd = takeInherited(name)
+    const server = await this.#begin(fd === undefined ? placeOf(where) : { fd })
+    return addressOf(server)
+  }
+
+  async #begin(place: Place): Promise<Server> {
     const { allowHalfOpen = false, keepAlive = KEEP_ALIVE } = this.#options
     const options = {
       allowHalfOpen,
@@ -92,12 +109,29 @@ export class TcpListener {
     }
     const server = createServer(options, (socket) => made.owner.#accepted(socket))
     const made: Handle = { server, owner: this }
-    const place = 'path' in where ? { path: where.path } : portOf(where.port, where.address)
     await listenOn(server, place, (error) => made.owner.#onError(error))
+    // Any free port is this one from now on.
+    const { address: host, port } = addressOf(server) ?? {}
+    const again = port === undefined ? place : { port, host }
+    server.on('close', () => made.owner.#died(made, again))
     this.#handle = made
     this.#options.entrance?.listen()
     this.#bound()
-    return addressOf(server)
+    return server
+  }
+
+  /** A port that was closed and not given up is listened on again, at the same place. */
+  #died(handle: Handle, place: Place): void {
+    if (this.#handle !== handle) return
+    this.#onError(new Error(`the port ${nameOf(place)} was closed; it is opened again`))
+    const again = (pause: number): void => {
+      if (this.#handle !== handle) return
+      this.#begin(place).catch((error: unknown) => {
+        this.#onError(error)
+        setTimeout(() => again(Math.min(2 * pause, LONGEST_PAUSE)), pause).unref()
+      })
+    }
+    again(FIRST_PAUSE)
   }
 
   /** Whether it listens there: as it was asked to, so that any free port is the same as any other. */
@@ -186,7 +220,7 @@ export class TcpListener {
     socket.on('close', () => this.#closed(socket))
     // The close that follows is what counts.
     socket.on('error', ignore)
-    if (!entrance || this.#isOpen || entrance.isOpen) this.#accept(socket)
+    if (!entrance || this.#isOpen || entrance.isOpen) this.#serve(socket)
     else entrance.receive(socket, (entered) => this.#entered(socket, entered))
   }
 
@@ -197,7 +231,11 @@ export class TcpListener {
       this.#open.add(socket)
       socket.on('close', () => this.#gone(socket))
     }
-    this.#accept(socket)
+    this.#serve(socket)
+  }
+
+  #serve(socket: Socket): void {
+    contained(socket, this.#onError, () => this.#accept(socket))
   }
 
   #closed(socket: Socket): void {
@@ -216,6 +254,16 @@ export class TcpListener {
     this.#whenEmpty = []
     for (const resolve of waiting) resolve()
   }
+}
+
+type Place = ListenOptions & { readonly fd?: number }
+
+function placeOf(where: Where): Place {
+  return 'path' in where ? { path: where.path } : portOf(where.port, where.address)
+}
+
+function nameOf({ path, host, port }: Place): string {
+  return path ?? `${host}:${port}`
 }
 
 function addressOf(server: Server): AddressInfo | undefined {
@@ -237,7 +285,7 @@ export function portOf(port: number, address: string): ListenOptions {
  */
 export function listenOn(
   server: Server,
-  where: ListenOptions,
+  where: Place,
   onError: (error: unknown) => void,
 ): Promise<void> {
   return new Promise((resolve, reject) => {

@@ -34,10 +34,13 @@ export class Pacer {
   /** Written to since the last round: they miss the next. */
   #fresh: PacedWriter[] = []
   #scheduled = false
+  readonly #onError: (error: unknown) => void
   readonly #run = (): void => this.#turn()
 
-  constructor(pause: number) {
+  /** @param onError hears of a connection that failed; it is closed, and the others have their turn */
+  constructor(pause: number, onError: (error: unknown) => void = rethrow) {
     this.pause = pause
+    this.#onError = onError
   }
 
   /** This one was written to just now, or wants to be. */
@@ -49,10 +52,20 @@ export class Pacer {
   #turn(): void {
     this.#scheduled = false
     const now = this.#due.splice(0, TURN_WRITES)
-    for (const writer of now) if (writer.turn()) this.#due.push(writer)
+    for (const writer of now) if (this.#hasMore(writer)) this.#due.push(writer)
     for (const writer of this.#fresh) this.#due.push(writer)
     this.#fresh = []
     if (this.#due.length > 0) this.#schedule()
+  }
+
+  #hasMore(writer: PacedWriter): boolean {
+    try {
+      return writer.turn()
+    } catch (error) {
+      writer.broken()
+      this.#onError(error)
+      return false
+    }
   }
 
   #schedule(): void {
@@ -64,7 +77,7 @@ export class Pacer {
 }
 
 /** Where the bytes go: a `StreamConnection`. */
-export type Outlet = Pick<Sink, 'write' | 'unsent' | 'whenSent'>
+export type Outlet = Pick<Sink, 'write' | 'unsent' | 'whenSent'> & { broken?(): void }
 
 /** About what keeping one notification costs beside its bytes: short ones have a bound, too. */
 const WAITING_BYTES = 64
@@ -132,6 +145,11 @@ export class PacedWriter {
     else this.#sent.push(then)
   }
 
+  /** As `whenSent`, for an outlet that is to leave. */
+  whenSettled(then: () => void): void {
+    this.whenSent(then)
+  }
+
   /** Writes nothing until `release` was called as often. */
   hold(): void {
     this.#held++
@@ -149,6 +167,12 @@ export class PacedWriter {
     this.#first = 0
     this.#waitingBytes = 0
     this.#sent = []
+  }
+
+  /** It has failed: the connection is closed. */
+  broken(): void {
+    this.close()
+    this.#outlet.broken?.()
   }
 
   /** For the pacer. @returns whether to ask again in the next turn */
@@ -227,6 +251,10 @@ export class PacedWriter {
     this.#sent = []
     for (const then of sent) this.#outlet.whenSent(then)
   }
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }
 
 /** One channel that a connection follows. */

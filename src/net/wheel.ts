@@ -9,6 +9,13 @@ export interface WheelItem {
    * @param now ms since some start, from a clock that never goes back
    */
   tick(now: number): void
+  /**
+   * The server is going: ends it as soon as what is under way is done, so that its client comes back,
+   * elsewhere if it can. Called until it has gone.
+   */
+  leave?(): void
+  /** It has failed: closes it at once. */
+  broken?(): void
 }
 
 /**
@@ -24,12 +31,15 @@ export class Wheel {
   #timer: NodeJS.Timeout | undefined
   /** The time of the last step, in ms: a clock that costs nothing to read. */
   now = 0
+  readonly #onError: (error: unknown) => void
 
   /**
    * @param interval how often each item is visited, in ms
    * @param buckets into how many steps that is divided
+   * @param onError hears of an item that threw; it is closed, and the others are visited all the same
    */
-  constructor(interval: number, buckets = 15) {
+  constructor(interval: number, buckets = 15, onError: (error: unknown) => void = rethrow) {
+    this.#onError = onError
     this.#buckets = Array.from({ length: buckets }, () => [])
     this.#step = stepOf(interval, buckets)
     this.now = performance.now()
@@ -89,9 +99,23 @@ export class Wheel {
     this.#at = (this.#at + 1) % this.#buckets.length
     // A copy: whoever is visited may take itself or others off, which moves the rest about.
     for (const item of this.#buckets[this.#at]?.slice() ?? []) {
-      if (item.wheelBucket === this.#at) item.tick(this.now)
+      if (item.wheelBucket === this.#at) this.#visit(item)
     }
   }
+
+  #visit(item: WheelItem): void {
+    try {
+      item.tick(this.now)
+    } catch (error) {
+      this.remove(item)
+      item.broken?.()
+      this.#onError(error)
+    }
+  }
+}
+
+function rethrow(error: unknown): never {
+  throw error
 }
 
 function stepOf(interval: number, buckets: number): number {

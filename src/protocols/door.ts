@@ -35,6 +35,8 @@ export interface DoorContext {
   readonly errors: RecentErrors
   /** Whether all is there that should be. */
   readonly health: Health
+  /** The server is going: it takes nothing more, and sends its clients elsewhere. */
+  readonly draining: boolean
   /** This node as the management services see it, and the others. */
   readonly control: Control
   /** The hub of a named store. */
@@ -104,8 +106,17 @@ export interface Running {
    * @returns once the last has closed, and nothing is left open
    */
   drain?(): Promise<void>
+  /** Connections that are not on the wheel that the server lends: each is to leave when the server goes. */
+  leavers?(): readonly Leaver[]
+  /** It goes on until everything else has gone: whoever looks after the server asks it how that goes. */
+  readonly staysToTheEnd?: boolean
   /** Ends it: nothing is left open. */
   stop(): MaybePromise<void>
+}
+
+/** A connection that can be sent elsewhere; see `WheelItem.leave`. */
+export interface Leaver {
+  leave?(): void
 }
 
 /** Where a door is found, and a line to try. */

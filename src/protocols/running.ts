@@ -1,5 +1,5 @@
 import type { TcpListener } from '../net/listener.ts'
-import type { DoorContext, Place, Running } from './door.ts'
+import type { DoorContext, Leaver, Place, Running } from './door.ts'
 
 /** What the connections of a door with a port of its own share. */
 export interface DoorServer<C> {
@@ -7,6 +7,7 @@ export interface DoorServer<C> {
   /** As `Running.update`, for the door's own options. */
   update(config: C, context: DoorContext): (() => void) | undefined
   drain(): Promise<void>
+  leavers?(): readonly Leaver[]
   close(): Promise<void>
 }
 
@@ -29,6 +30,7 @@ export function runningServer<C>(
       return changed === false ? undefined : server.update(changed, context)
     },
     drain: () => server.drain(),
+    leavers: () => server.leavers?.() ?? [],
     stop: () => server.close(),
   }
 }

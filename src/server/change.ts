@@ -261,7 +261,7 @@ export class Change {
         ready()
         this.#undo.push(() => http.close())
         http.prepareEntrance(config)()
-        parts.address = await http.listen(port, address)
+        parts.address = await http.listen(port, address, undefined, 'http')
         return
       }
       if (this.#differs('tls', 'proxyProtocol')) this.#commit.push(http.prepareEntrance(config))

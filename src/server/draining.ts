@@ -27,6 +27,11 @@ export class Draining {
     if (oldest && this.#going.size > MOST) this.end(oldest)
   }
 
+  /** What is still open. */
+  get going(): Iterable<Running> {
+    return this.#going
+  }
+
   /** Ends it at once. */
   end(running: Running): void {
     this.#going.delete(running)

@@ -31,6 +31,8 @@ export interface Shared {
   readonly health: Health
   readonly control: Control
   readonly onError: OnError
+  /** How far the server is in its life. */
+  readonly life: { draining: boolean }
   /** What holds now. */
   readonly held: () => Held
 }
@@ -98,6 +100,10 @@ export class Lent implements DoorContext {
 
   get health(): Health {
     return this.#shared.health
+  }
+
+  get draining(): boolean {
+    return this.#shared.life.draining
   }
 
   get control(): Control {

@@ -18,6 +18,7 @@ import type { Users } from '../users/users.ts'
 import { accessSettings } from './access-settings.ts'
 import { Change } from './change.ts'
 import { Draining } from './draining.ts'
+import { leave } from './leave.ts'
 import type { Held } from './lent.ts'
 import { ServerHealth } from './health.ts'
 import { LOCAL_NODE, type Parts, urlOf } from './parts.ts'
@@ -171,6 +172,27 @@ export class FanfareServer {
     await this.#inTurn(() => this.#change(this.config, roles, park))
   }
 
+  /** It takes nothing more, and sends its clients elsewhere. */
+  get draining(): boolean {
+    return this.#parts.shared.life.draining
+  }
+
+  /**
+   * Lets everybody go, for a stop that nobody has to be angry about: takes no more connections, answers what
+   * was asked, and sends subscribers elsewhere, a few at a time. Only the management port goes on.
+   * @returns once all have gone, or `limits.drainTimeout` is over; `stop` is to follow
+   */
+  async drain(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (!this.#stopped) await leave(this.#parts)
+    })
+  }
+
+  /** Counts and reports what went wrong where nobody else could. */
+  report(error: unknown): void {
+    this.#parts.shared.onError(error)
+  }
+
   stop(): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#stopped) return
@@ -195,7 +217,9 @@ export class FanfareServer {
     roles: ReadonlySet<string> | undefined,
     park = false,
   ): Promise<Applied> {
-    if (this.#stopped) throw new FanfareError('store_unavailable', 'The server is stopping.')
+    if (this.#stopped || this.draining) {
+      throw new FanfareError('store_unavailable', 'The server is stopping.')
+    }
     const change = new Change(this.#parts, config, roles, park)
     try {
       await change.stage()
@@ -221,7 +245,13 @@ export class FanfareServer {
   }
 
   #sweep(): void {
-    for (const store of this.#held.stores.values()) store.sweep()
+    for (const store of this.#held.stores.values()) {
+      try {
+        store.sweep()
+      } catch (error) {
+        this.report(error)
+      }
+    }
   }
 }
 
@@ -280,13 +310,14 @@ function partsOf(
     shared: {
       access,
       entrances,
-      wheel: new Wheel(limits.heartbeat || REVOLUTION),
+      wheel: new Wheel(limits.heartbeat || REVOLUTION, undefined, onError),
       clock: options.clock ?? new Clock(),
       traffic: new TrafficTable(),
       errors,
       health,
       control,
       onError,
+      life: { draining: false },
       held: () => parts.held as Held,
     },
     http,

@@ -66,6 +66,8 @@ export const UPGRADE = {
 
 async function wire(door: string, port: number, bytes: string | Buffer): Promise<Wire> {
   const raw = await RawClient.connect(port)
+  // As any program does that was not made for looking at bytes.
+  raw.socket.on('end', () => raw.socket.end())
   raw.send(bytes)
   return new Wire(door, raw)
 }

@@ -51,6 +51,7 @@ export function doorContext(hub: Hub, yaml = ''): DoorContext {
     traffic: new TrafficTable(),
     errors: new RecentErrors(),
     health: { problems: () => [] },
+    draining: false,
     control: new StandAlone({
       node: 'test',
       apply: () => Promise.reject(new Error('there is no server around this door')),

@@ -13,7 +13,7 @@ const CR = 0x0d
 const DATA = Buffer.from('data: ')
 const END = Buffer.from('\n\n')
 /** What ends a chunked answer. */
-export const LAST_CHUNK: Buffer = Buffer.from('0\r\n\r\n')
+const LAST_CHUNK: Buffer = Buffer.from('0\r\n\r\n')
 const CRLF = Buffer.from('\r\n')
 
 /** What streams may differ in. */
@@ -85,9 +85,18 @@ export class EventsEncoder implements Encoder {
   }
 
   /** The last event of a stream whose client may follow no longer, and the end of the answer. */
-  farewell({ code, message }: FanfareError): Buffer {
+  unauthorized({ code, message }: FanfareError): Buffer {
     const event = Buffer.from(`event: unauthorized\ndata: ${JSON.stringify({ code, message })}\n\n`)
     return this.#chunked ? Buffer.concat([this.#frame([event]), LAST_CHUNK]) : event
+  }
+
+  /**
+   * What a stream ends with whose client is to come back.
+   * @param retry ms until it does: spread, so that not all come at once
+   */
+  farewell(retry: number): Buffer {
+    const last = this.#frame([Buffer.from(`retry: ${retry}\n\n`)])
+    return this.#chunked ? Buffer.concat([last, LAST_CHUNK]) : last
   }
 
   heartbeat(): Buffer {

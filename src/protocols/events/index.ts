@@ -16,7 +16,7 @@ import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { attempt, chain } from '../../model/maybe.ts'
 import type { Door, DoorContext, LocationHandler } from '../door.ts'
-import { EventsEncoder, type EventsForm, LAST_CHUNK } from './codec.ts'
+import { EventsEncoder, type EventsForm } from './codec.ts'
 import { eventsConfig, eventsOptions } from './config.ts'
 
 const METHODS = 'GET, OPTIONS'
@@ -127,7 +127,7 @@ class EventsLocation implements LocationHandler {
     stream.attach(this.#hub.follow({ selectors: wanted.selectors, encoder, sink: stream, since }))
     if (!caller) return
     const unwatch = this.#context.access.watch(caller, (reason) =>
-      stream.end(encoder.farewell(reason)),
+      stream.end(encoder.unauthorized(reason)),
     )
     if (unwatch !== NOTHING) socket.once('close', unwatch)
   }
@@ -142,12 +142,17 @@ class EventsLocation implements LocationHandler {
         wheel,
         heartbeat: encoder.heartbeat(),
         traffic: this.#traffic,
-        ...(wanted.chunked ? { farewell: LAST_CHUNK } : {}),
+        farewell: () => encoder.farewell(this.#spreadRetry()),
       })
       form = { encoder, options }
       this.#forms.set(key, form)
     }
     return form
+  }
+
+  /** Half the usual time to one and a half: whoever was sent away at once comes back bit by bit. */
+  #spreadRetry(): number {
+    return Math.round(this.#retry * (0.5 + Math.random()))
   }
 
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {

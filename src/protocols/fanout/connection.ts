@@ -6,6 +6,7 @@ import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import type { MessageId } from '../../model/id.ts'
 import { attempt, chain } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
+import { contained } from '../../net/contained.ts'
 import { isRequestLine, TLS_HANDSHAKE } from '../../net/foreign.ts'
 import { PacedSink, PacedWriter } from '../../net/paced.ts'
 import { ALL_CHANNEL, type Command, readCommand, revisionIn } from './codec.ts'
@@ -36,10 +37,13 @@ export class FanoutConnection {
     this.#socket = socket
     // Now: of a hook that has sent its line and is gone, the kernel soon knows no address any more.
     this.#peer = socket.remoteAddress ?? ''
-    this.#writer = new PacedWriter(server.pacer, new StreamConnection(socket, server.stream))
+    const stream = new StreamConnection(socket, server.stream)
+    this.#writer = new PacedWriter(server.pacer, stream)
+    stream.owedBy(this.#writer)
     this.#reader = new LineReader(server.config.maxLineBytes)
-    socket.on('data', (bytes) => this.#received(bytes))
-    socket.on('close', () => this.#closed())
+    const { onError } = server
+    socket.on('data', (bytes) => contained(socket, onError, () => this.#received(bytes)))
+    socket.on('close', () => contained(socket, onError, () => this.#closed()))
   }
 
   #received(bytes: Buffer): void {

@@ -45,7 +45,7 @@ export class FanoutServer {
   constructor(config: FanoutConfig, context: DoorContext) {
     this.config = config
     this.#context = context
-    this.pacer = new Pacer(config.pace)
+    this.pacer = new Pacer(config.pace, (error) => context.onError(error))
     this.limits = context.config.limits
     this.hub = context.hub(config.store)
     this.traffic = context.traffic.of('fanout')
@@ -85,7 +85,7 @@ export class FanoutServer {
    */
   async listen(former?: TcpListener): Promise<Place> {
     const where = whereOf(this.config, this.#context.config.address)
-    const bound = (await this.listener.listen(where, former)) as AddressInfo
+    const bound = (await this.listener.listen(where, former, 'fanout')) as AddressInfo
     const host = urlHost(bound)
     const example = `echo 'announce hello world' | nc -N ${host.replace(/[[\]]/g, '')} ${bound.port}`
     return {

@@ -11,6 +11,9 @@ export const OPENING = Buffer.from(
     'Content-Type: application/x-gitpubsub\r\n\r\n',
 )
 
+/** What a stream ends with that was not broken off. */
+export const LAST_CHUNK = Buffer.from('0\r\n\r\n')
+
 const HEX = Buffer.from('0123456789abcdef')
 const LF = 0x0a
 const CR = 0x0d

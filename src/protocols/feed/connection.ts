@@ -7,6 +7,7 @@ import { asFanfareError, FanfareError, RateError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
 import type { Published } from '../../hub/contract.ts'
 import { all, attempt, chain, type MaybePromise } from '../../model/maybe.ts'
+import { contained } from '../../net/contained.ts'
 import type { WheelItem } from '../../net/wheel.ts'
 import { checkKey } from '../../model/envelope.ts'
 import { OPENING } from './codec.ts'
@@ -84,6 +85,16 @@ export class FeedConnection implements WheelItem {
       const { requestTimeout: whole } = this.#server.limits
       if (now - this.#heard >= bodyTimeout || now - this.#began >= whole) this.#refuse(TIMED_OUT)
     }
+  }
+
+  /** A request that has begun is answered; its answer is the last one anyway. */
+  leave(): void {
+    const idle = !this.#working && this.#answeredAt === undefined && this.#head.length === 0
+    if (idle && !this.#post && !this.#request) this.#socket.end()
+  }
+
+  broken(): void {
+    this.#socket.destroy()
   }
 
   readonly #onData = (bytes: Buffer): void => {
@@ -197,15 +208,17 @@ export class FeedConnection implements WheelItem {
           return
         }
         this.#letGo()
-        // What a subscriber sends is of no interest; that it has ended is.
-        socket.on('end', destroy)
-        socket.resume()
-        socket.write(OPENING)
-        const sink = new StreamConnection(socket, stream)
-        this.#server.subscribed(socket)
-        sink.attach(hub.follow({ selectors, encoder, sink, since }))
-        const unwatch = access.watch(caller, () => sink.end())
-        if (unwatch !== NOTHING) socket.once('close', unwatch)
+        contained(socket, this.#server.onError, () => {
+          // What a subscriber sends is of no interest; that it has ended is.
+          socket.on('end', destroy)
+          socket.resume()
+          socket.write(OPENING)
+          const sink = new StreamConnection(socket, stream)
+          this.#server.subscribed(socket)
+          sink.attach(hub.follow({ selectors, encoder, sink, since }))
+          const unwatch = access.watch(caller, () => sink.end())
+          if (unwatch !== NOTHING) socket.once('close', unwatch)
+        })
       },
       (error: unknown) => this.#fail(error),
     )

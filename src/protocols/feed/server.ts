@@ -8,9 +8,9 @@ import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import type { Entrance } from '../../net/entrance.ts'
 import { TcpListener, urlHost, type Where } from '../../net/listener.ts'
-import { Wheel } from '../../net/wheel.ts'
+import { Wheel, type WheelItem } from '../../net/wheel.ts'
 import type { DoorContext, Place } from '../door.ts'
-import { FeedEncoder, stillalive } from './codec.ts'
+import { FeedEncoder, LAST_CHUNK, stillalive } from './codec.ts'
 import type { FeedConfig } from './config.ts'
 import { FeedConnection } from './connection.ts'
 import { NOT_TLS } from './refusal.ts'
@@ -51,9 +51,10 @@ export class FeedServer {
     this.access = context.access
     this.traffic = context.traffic.of('feed')
     this.onError = (error) => context.onError(error)
-    this.wheel = new Wheel(config.stillalive || REVOLUTION)
+    this.wheel = new Wheel(config.stillalive || REVOLUTION, undefined, this.onError)
     this.stream = {
       wheel: this.wheel,
+      farewell: LAST_CHUNK,
       // As it is now, for streams that are open, too.
       get idleTimeout() {
         return context.config.limits.idleTimeout
@@ -103,7 +104,7 @@ export class FeedServer {
         example: `curl -N --unix-socket ${path} http://localhost/json`,
       }
     }
-    const bound = await listener.listen(where, former)
+    const bound = await listener.listen(where, former, 'feed')
     if (!bound) throw new Error('the feed listens to nothing')
     this.wheel.start()
     const scheme = this.#entrance.hasTls ? 'https' : 'http'
@@ -124,6 +125,11 @@ export class FeedServer {
       this.config = config
       this.wheel.interval = config.stillalive || REVOLUTION
     }
+  }
+
+  /** All connections. */
+  leavers(): readonly WheelItem[] {
+    return this.wheel.items()
   }
 
   async drain(): Promise<void> {

@@ -17,7 +17,11 @@ export const management: Door = {
     if (config === false) return undefined
     const server = new ManagementServer(config, context)
     const place = await server.listen(former?.listener)
-    return runningServer(server, place, optionsIn)
+    return {
+      ...runningServer(server, place, optionsIn),
+      listener: server.listener,
+      staysToTheEnd: true,
+    }
   },
 }
 

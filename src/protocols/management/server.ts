@@ -93,7 +93,7 @@ export class ManagementServer {
     // What a name stands for must not change between looking and listening.
     const numeric = address === '' ? '' : await resolve(address)
     mustBeGuarded(key !== undefined || this.#context.access.hasManager, address, numeric)
-    this.#address = await this.#http.listen(port, numeric, former)
+    this.#address = await this.#http.listen(port, numeric, former, 'management')
     const url = `${this.#http.scheme}://${urlHost(this.#address)}:${this.#address.port}/`
     const secret = key === undefined ? '' : ' -H "Authorization: Bearer KEY"'
     return { what: 'management', where: url, example: `curl${secret} ${url}user/listAll` }

@@ -6,6 +6,7 @@ import type { ChannelName } from '../../model/channel.ts'
 import type { FanfareError } from '../../model/errors.ts'
 import type { MaybePromise } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
+import { contained } from '../../net/contained.ts'
 import { Progress } from '../../net/progress.ts'
 import { type Handle, unsentOf, writeOn, writeTo } from '../../net/straight.ts'
 import { isLent, readTo } from '../../net/straight-read.ts'
@@ -85,6 +86,7 @@ export class RedisConnection implements Sink, WheelItem {
   #running = false
   #ended = false
   #closing = false
+  #leaving = false
   /** Since when the rest of a command is missing, on the wheel's clock. */
   #incomplete: number | undefined
 
@@ -101,9 +103,15 @@ export class RedisConnection implements Sink, WheelItem {
     this.#parser = new RespParser(server.parserLimits)
     this.#parser.guarded = server.guarded
     this.#progress = new Progress(this.since)
-    readTo(socket, (bytes) => this.#onData(bytes))
+    readTo(socket, (bytes) => {
+      try {
+        this.#onData(bytes)
+      } catch (error) {
+        this.#failed(error)
+      }
+    })
     socket.on('end', () => this.#onEnd())
-    socket.on('drain', () => this.#onDrain())
+    socket.on('drain', () => contained(socket, server.onError, () => this.#onDrain()))
     socket.on('error', ignore)
     socket.on('close', () => this.#onClose())
     server.wheel.add(this)
@@ -158,6 +166,7 @@ export class RedisConnection implements Sink, WheelItem {
   /** What it has said is no longer good. */
   #expire({ message }: FanfareError): void {
     this.#closing = true
+    this.#handle = undefined
     if (!this.socket.writableEnded) this.socket.end(`-NOAUTH ${message}\r\n`)
   }
 
@@ -215,6 +224,21 @@ export class RedisConnection implements Sink, WheelItem {
     this.#closing = true
   }
 
+  /** Closes it once the commands at hand are answered; one that only waits is not. */
+  leave(): void {
+    this.#leaving = true
+    if (this.waiting || this.#isDone) this.#end()
+  }
+
+  broken(): void {
+    this.socket.destroy()
+  }
+
+  /** Whether all that was asked is answered. */
+  get #isDone(): boolean {
+    return !this.#stopped && this.#slots.length === 0
+  }
+
   // --- the hub's side ---
 
   get unsent(): number {
@@ -262,6 +286,14 @@ export class RedisConnection implements Sink, WheelItem {
     return !this.server.access.trusts(this.peer)
   }
 
+  /** What was thrown here closes this connection, and no other. */
+  #failed(error: unknown): void {
+    this.#running = false
+    this.server.out.truncate(0)
+    this.socket.destroy()
+    this.server.onError(error)
+  }
+
   // --- the socket's side ---
 
   #onData(bytes: Buffer): void {
@@ -282,7 +314,7 @@ export class RedisConnection implements Sink, WheelItem {
     this.#ended = true
     // Nobody reads what it would wait for.
     if (this.waiting) this.socket.destroy()
-    else if (!this.#stopped && this.#slots.length === 0) this.#end()
+    else if (this.#isDone) this.#end()
   }
 
   #onDrain(): void {
@@ -332,7 +364,7 @@ export class RedisConnection implements Sink, WheelItem {
     // What stands behind a command that waits is not what its client is slow with.
     const partial = !this.#stopped && this.#parser.waiting > 0
     this.#incomplete = partial ? (this.#incomplete ?? this.lastActive) : undefined
-    if (this.#closing || (this.#ended && !this.#stopped && this.#slots.length === 0)) {
+    if (this.#closing || ((this.#ended || this.#leaving) && this.#isDone)) {
       this.#end()
     }
     if (this.socket.isPaused() && (this.#closing || this.#chunkBytes <= MOST_WAITING)) {

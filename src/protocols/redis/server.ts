@@ -171,7 +171,7 @@ export class RedisServer {
    */
   async listen(former?: TcpListener): Promise<Place> {
     const where = whereOf(this.config, this.#context.config.address)
-    const bound = (await this.listener.listen(where, former)) as AddressInfo
+    const bound = (await this.listener.listen(where, former, 'redis')) as AddressInfo
     const shown = urlHost(bound)
     const host = shown.replace(/[[\]]/g, '')
     const local = host === '127.0.0.1' || host === 'localhost'

@@ -120,14 +120,7 @@ export class SubscriberLocation implements LocationHandler {
       exchange.send(this.#encoder(exchange).encode(messages, gap))
       return
     }
-    // The client's own validators again, so that it may take them from any answer.
-    const lines = ['Vary: If-Modified-Since, If-None-Match']
-    const modified = exchange.header('if-modified-since')
-    const tag = exchange.header('if-none-match')
-    if (modified !== undefined) lines.push(`Last-Modified: ${modified}`)
-    if (tag !== undefined) lines.push(`Etag: ${tag}`)
-    lines.push('Cache-Control: no-store', ...this.#cors.lines(exchange))
-    exchange.send(reply(304, lines, '', exchange.closes))
+    exchange.send(nothingNew(exchange, this.#cors))
   }
 
   /** Long polling: what is there, or the next message when it comes. */
@@ -228,6 +221,13 @@ class Poll implements Sink, Waiter {
     this.#finish()
   }
 
+  /** As a poll at intervals: nothing yet, ask again. */
+  goElsewhere(): void {
+    if (this.#done) return
+    this.#finish()
+    this.#exchange.send(nothingNew(this.#exchange, this.#cors))
+  }
+
   displace(): void {
     this.fail(new FanfareError('displaced'))
   }
@@ -249,6 +249,17 @@ class Poll implements Sink, Waiter {
     this.onDone?.()
     this.unwatch?.()
   }
+}
+
+/** 304, with the client's own validators again, so that it may take them from any answer. */
+function nothingNew(exchange: Exchange, cors: Cors): Buffer {
+  const lines = ['Vary: If-Modified-Since, If-None-Match']
+  const modified = exchange.header('if-modified-since')
+  const tag = exchange.header('if-none-match')
+  if (modified !== undefined) lines.push(`Last-Modified: ${modified}`)
+  if (tag !== undefined) lines.push(`Etag: ${tag}`)
+  lines.push('Cache-Control: no-store', ...cors.lines(exchange))
+  return reply(304, lines, '', exchange.closes)
 }
 
 /** @throws FanfareError `bad_channel` */

@@ -67,6 +67,7 @@ export class Connection implements UserConnection, Recoverable {
   #isTangled = false
   #histories = 0
   #commands = 0
+  #leaving = false
   #tail: Promise<void> = DONE
   #unreadAnswers = 0
 
@@ -241,6 +242,15 @@ export class Connection implements UserConnection, Recoverable {
     else this.#conn.close()
   }
 
+  /**
+   * Closes what carries it, once all it asked is answered: its client takes that for a lost connection, and
+   * comes back by itself. After a disconnect of the session it would not.
+   */
+  leave(): void {
+    this.#leaving = true
+    if (this.#commands === 0) this.#conn.close()
+  }
+
   // --- recovery ---
 
   get state(): State | undefined {
@@ -332,7 +342,9 @@ export class Connection implements UserConnection, Recoverable {
   }
 
   #turnOver(): void {
-    if (--this.#commands === 0) this.#tail = DONE
+    if (--this.#commands > 0) return
+    this.#tail = DONE
+    if (this.#leaving) this.#conn.close()
   }
 
   // --- what clients are told ---

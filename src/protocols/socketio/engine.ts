@@ -72,6 +72,11 @@ export function directOf(transport: Transport): Direct | undefined {
   return { webSocket, socket: webSocket.raw }
 }
 
+/** All connections, whether they have a session or not. */
+export function connectionsOf(io: IoServer): EngineSocket[] {
+  return Object.values((io.engine as unknown as EngineInside).clients)
+}
+
 /** Packets that wait until the transport takes them. */
 export function waitingPackets(conn: EngineSocket): number {
   return (conn as unknown as { readonly writeBuffer: readonly unknown[] }).writeBuffer.length
@@ -95,6 +100,7 @@ export function setMaxBytes(io: IoServer, bytes: number): void {
 }
 
 interface EngineInside {
+  readonly clients: Readonly<Record<string, EngineSocket>>
   readonly opts: { maxHttpBufferSize: number }
   readonly ws?: { readonly options: { maxPayload?: number } }
 }

@@ -7,11 +7,12 @@ import { Cors } from '../../http/cors.ts'
 import type { Mount } from '../../http/mount.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError } from '../../model/errors.ts'
-import type { Door, DoorContext, Running } from '../door.ts'
+import type { Door, DoorContext, Leaver, Running } from '../door.ts'
 import { PREFIX, type SocketIoConfig, socketioConfig, socketioKey } from './config.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import { EventEncoder } from './encoder.ts'
 import {
+  connectionsOf,
   type EngineSocket,
   type IoServer,
   type IoSocket,
@@ -37,7 +38,14 @@ export const socketio: Door = {
   },
   start(context): Running | undefined {
     const mount = mounted.get(context)
-    return mount && { places: [], update: (next) => mount.update(next), stop: () => mount.stop() }
+    return (
+      mount && {
+        places: [],
+        update: (next) => mount.update(next),
+        leavers: () => mount.leavers(),
+        stop: () => mount.stop(),
+      }
+    )
   },
 }
 
@@ -140,6 +148,16 @@ class SocketIoMount implements Mount {
       this.#io.connectTimeout(users.config.authenticationTimeOut)
       setMaxBytes(this.#io, config.limits.maxBodyBytes)
     }
+  }
+
+  leavers(): readonly Leaver[] {
+    return connectionsOf(this.#io).map((conn) => ({
+      leave: () => {
+        const connection = this.#connections.get(conn)
+        if (connection) connection.leave()
+        else conn.close()
+      },
+    }))
   }
 
   /** Clients see their transport close, and come back when they can. */

@@ -5,6 +5,7 @@ import { asFanfareError, FanfareError } from '../../model/errors.ts'
 import type { MessageId } from '../../model/id.ts'
 import { attempt, chain } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
+import { contained } from '../../net/contained.ts'
 import { PacedSink, PacedWriter } from '../../net/paced.ts'
 import type { WheelItem } from '../../net/wheel.ts'
 import { draftOf, type Packet, readPacket } from './packet.ts'
@@ -27,10 +28,11 @@ export class SparkleshareConnection implements WheelItem {
   /** Serves a client from now on. */
   static serve(server: SparkleshareServer, socket: Socket): void {
     const connection = new SparkleshareConnection(server, socket)
-    socket.on('data', (bytes) => connection.#received(bytes))
-    socket.on('close', () => connection.#closed())
+    const { onError } = server
     // Until it has said what it is here for.
     server.stream.wheel.add(connection)
+    socket.on('data', (bytes) => contained(socket, onError, () => connection.#received(bytes)))
+    socket.on('close', () => contained(socket, onError, () => connection.#closed()))
   }
 
   private constructor(server: SparkleshareServer, socket: Socket) {
@@ -38,8 +40,10 @@ export class SparkleshareConnection implements WheelItem {
     this.#socket = socket
     // Now: of a client that has sent its word and is gone, the kernel soon knows no address any more.
     this.#peer = socket.remoteAddress ?? ''
-    this.#writer = new PacedWriter(server.pacer, new StreamConnection(socket, server.stream))
     this.#since = server.stream.wheel.now
+    const stream = new StreamConnection(socket, server.stream)
+    this.#writer = new PacedWriter(server.pacer, stream)
+    stream.owedBy(this.#writer)
     this.#splitter = new ObjectSplitter(server.config.maxObjectBytes)
   }
 

@@ -103,8 +103,7 @@ class RunningSparkleshare implements Running {
   }
 
   async drain(): Promise<void> {
-    await this.#closeZeromq()
-    await this.#server.drain()
+    await Promise.all([this.#drainZeromq(), this.#server.drain()])
   }
 
   async stop(): Promise<void> {
@@ -112,6 +111,14 @@ class RunningSparkleshare implements Running {
     if (this.#waitsFor) this.#waitsFor.#then = undefined
     await this.#closeZeromq()
     await this.#server.close()
+  }
+
+  async #drainZeromq(): Promise<void> {
+    this.#stopped = true
+    const zeromq = this.#zeromq
+    this.#zeromq = undefined
+    await zeromq?.drain?.()
+    await this.#closeZeromq()
   }
 
   async #closeZeromq(): Promise<void> {

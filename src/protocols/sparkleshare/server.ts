@@ -46,7 +46,7 @@ export class SparkleshareServer {
   constructor(config: SparkleshareConfig, context: DoorContext) {
     this.config = config
     this.#context = context
-    this.pacer = new Pacer(config.pace)
+    this.pacer = new Pacer(config.pace, (error) => context.onError(error))
     this.limits = context.config.limits
     this.hub = context.hub(config.store)
     this.traffic = context.traffic.of('sparkleshare')
@@ -68,7 +68,7 @@ export class SparkleshareServer {
    */
   async listen(former?: TcpListener): Promise<Place> {
     const where = whereOf(this.config, this.#context.config.address)
-    const bound = (await this.listener.listen(where, former)) as AddressInfo
+    const bound = (await this.listener.listen(where, former, 'sparkleshare')) as AddressInfo
     const host = urlHost(bound)
     const hello = '{"repo": "hello", "command": "new_version", "revision": "c0ffee"}'
     return {

@@ -1,7 +1,7 @@
 import type { ClosingWebSocket, FrameWriter } from '../../http/closing.ts'
 import type { Caller } from '../../access/caller.ts'
 import type { Standing } from '../../access/standing.ts'
-import type { StreamConnection } from '../../http/stream.ts'
+import type { Debtor, StreamConnection } from '../../http/stream.ts'
 import type { EndReason, Since, Sink } from '../../hub/contract.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
@@ -42,7 +42,7 @@ const MOST_WAITING = 1_000
  * One WebSocket: its channels are one subscription with one cursor. Frames are written to the socket
  * directly, whole, so that one Buffer serves everybody.
  */
-export class WebSocketConnection implements Sink, FrameWriter {
+export class WebSocketConnection implements Sink, Debtor, FrameWriter {
   readonly #socket: ClosingWebSocket
   readonly #stream: StreamConnection
   readonly #context: ConnectionContext
@@ -55,6 +55,9 @@ export class WebSocketConnection implements Sink, FrameWriter {
   /** Bytes of answers that the kernel has not taken yet, and whether the socket is to tell. */
   #unreadAnswers = 0
   #awaitsSocket = false
+  /** Publishes that the store has not answered yet, and who waits for that. */
+  #publishing = 0
+  #settled: (() => void) | undefined
 
   /** @param standing who its client is */
   constructor(
@@ -68,6 +71,7 @@ export class WebSocketConnection implements Sink, FrameWriter {
     this.#context = context
     socket.writer = this
     this.#standing = standing
+    stream.owedBy(this)
     socket.on('message', (data, isBinary) => {
       if (socket.readyState !== socket.OPEN) return
       if (isBinary) this.#close(UNSUPPORTED, 'frames are JSON text')
@@ -115,6 +119,11 @@ export class WebSocketConnection implements Sink, FrameWriter {
   /** What its client has shown is no longer good. */
   expire({ message }: FanfareError): void {
     if (this.#isOpen) this.#close(UNAUTHORIZED, message)
+  }
+
+  whenSettled(then: () => void): void {
+    if (this.#publishing === 0) then()
+    else this.#settled = then
   }
 
   #close(code: number, reason: string): void {
@@ -208,6 +217,7 @@ export class WebSocketConnection implements Sink, FrameWriter {
   }
 
   #publish({ draft, name, ref }: Command & { kind: 'publish' }): void {
+    this.#publishing++
     attempt(
       () => {
         const { hub, maxBodyBytes, traffic } = this.#context
@@ -219,9 +229,18 @@ export class WebSocketConnection implements Sink, FrameWriter {
       ({ id, duplicate, receivers }) => {
         const answer = { published: formatId(id), channel: name, receivers, ref }
         this.#send(duplicate ? { ...answer, duplicate } : answer)
+        this.#published()
       },
-      (error) => this.#fail(error, ref),
+      (error) => {
+        this.#fail(error, ref)
+        this.#published()
+      },
     )
+  }
+
+  #published(): void {
+    this.#publishing--
+    if (this.#publishing === 0) this.#settled?.()
   }
 
   #subscribed(names: readonly string[], position: Cursor | undefined, ref: Ref): void {

@@ -21,6 +21,9 @@ const STRETCH = 100
 const PATIENCE = 20
 const IMPATIENCE = 1_000
 
+/** How long what is under way has when the sockets are to be closed, in ms. */
+const LINGER = 500
+
 /** One message for the peers. */
 interface Notification {
   /** One character a byte. */
@@ -114,6 +117,16 @@ export class Broadcast implements Sink {
     this.#subscription = undefined
     this.#onError(new Error(`sparkleshare: the broadcast over ZeroMQ missed messages (${reason})`))
     this.#follow()
+  }
+
+  /** Follows nothing any more. @returns once what was to be sent is in libzmq's hands, or it takes too long */
+  async finish(): Promise<void> {
+    this.#subscription?.close()
+    this.#subscription = undefined
+    const end = performance.now() + LINGER
+    while (this.#sending && performance.now() < end) await setTimeout(1)
+    // What libzmq has not given to its peers by then is lost, as it is to them whenever they are slow.
+    if (!this.#socket.closed) quietly(() => (this.#socket.linger = LINGER))
   }
 
   close(): void {

@@ -101,6 +101,10 @@ async function open(
   broadcast.run().catch(server.onError)
   return {
     places: [placeOf('zmq notify', address, socket), placeOf('zmq command', address, command)],
+    drain: async () => {
+      await broadcast.finish()
+      stop()
+    },
     stop,
   }
 }

@@ -1,0 +1,105 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import { clusterOf } from '../../config/cluster.ts'
+import type { ResolvedConfig } from '../../config/types.ts'
+import { Link } from '../../stores/redis/link.ts'
+import { connectionOf } from '../../stores/redis/open.ts'
+import { fail, type Finding, ok, type Patient, warn, wordsOf } from './check.ts'
+import type { Port } from './ports.ts'
+
+/** The oldest Redis whose commands are all there. */
+const OLDEST = 6.2
+/** How long Redis and the management port may take to answer, in ms. */
+const PATIENCE = 5_000
+/** How far two clocks may lie apart, in ms. */
+const MOST_APART = 1_000
+
+/** How a Redis is reached, and what for. */
+interface Wanted {
+  readonly what: string
+  readonly options: Parameters<typeof connectionOf>[0]
+}
+
+/** Every Redis that the configuration names. */
+export async function checkRedis(config: ResolvedConfig): Promise<Finding[]> {
+  const wanted: Wanted[] = Object.entries(config.stores).flatMap(([name, store]) =>
+    store.type === 'redis' ? [{ what: `redis of store ${name}`, options: store }] : [],
+  )
+  const cluster = clusterOf(config)
+  if (cluster) wanted.push({ what: 'redis of the cluster', options: cluster.redis })
+  const found = await Promise.all(wanted.map((one) => checkOne(one)))
+  return found.flat()
+}
+
+function nothing(): void {}
+
+async function checkOne({ what, options }: Wanted): Promise<Finding[]> {
+  const link = new Link(connectionOf(options), 'fanfare-doctor', PATIENCE, {
+    joined: async () => {},
+    up: nothing,
+    lost: nothing,
+    message: nothing,
+    report: nothing,
+  })
+  try {
+    await Promise.race([link.started, pause(PATIENCE, undefined, { ref: false })])
+    if (!link.up) {
+      const advice = 'Start it, or say where it is and how to log in (`store.url`).'
+      return [fail(what, link.unavailable().message, advice)]
+    }
+    const before = Date.now()
+    const time = await link.ask(['TIME'])
+    const between = (before + Date.now()) / 2
+    const info = String(await link.ask(['INFO']))
+    return [versionIn(what, info), clockOf(what, time, between), ...evictionIn(what, info)]
+  } catch (error) {
+    return [fail(what, wordsOf(error), 'It answers, and not as it should: look into its log.')]
+  } finally {
+    await link.close()
+  }
+}
+
+function versionIn(what: string, info: string): Finding {
+  const version = /^redis_version:(\S+)/m.exec(info)?.[1] ?? 'unknown'
+  if (Number.parseFloat(version) >= OLDEST) return ok(what, `answers, version ${version}`)
+  return warn(what, `answers, version ${version}`, `It should be ${OLDEST} or later.`)
+}
+
+function clockOf(what: string, time: unknown, now: number): Finding {
+  const [seconds, micros] = Array.isArray(time) ? time.map(Number) : []
+  const apart = (seconds ?? Number.NaN) * 1000 + (micros ?? 0) / 1000 - now
+  if (Math.abs(apart) <= MOST_APART) return ok(what, 'its clock is this machine’s')
+  const words = `its clock is ${Math.abs(apart / 1000).toFixed(1)} s ${apart > 0 ? 'ahead of' : 'behind'} this machine’s`
+  return warn(what, words, 'Set both by NTP: ids are times, and times are compared.')
+}
+
+function evictionIn(what: string, info: string): Finding[] {
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
+  if (policy === undefined || policy === 'noeviction') return []
+  const advice = 'CONFIG SET maxmemory-policy noeviction; bounds of the store do that work.'
+  return [warn(what, `drops keys by itself when it is full (maxmemory-policy ${policy})`, advice)]
+}
+
+/** Whether the management port answers, when a server runs. */
+export async function checkManagement(
+  { running }: Patient,
+  place: Port | undefined,
+): Promise<Finding> {
+  const what = 'management'
+  if (!place) return ok(what, 'off')
+  if (running === undefined) return ok(what, 'no server runs yet: `npm start` or `fanfare serve`')
+  const any = ['', '0.0.0.0', '::'].includes(place.address)
+  const host = any ? '127.0.0.1' : place.address
+  const url = `http://${host.includes(':') ? `[${host}]` : host}:${place.port}/readyz`
+  try {
+    const { status } = await fetch(url, { signal: AbortSignal.timeout(PATIENCE) })
+    if (status === 503) {
+      const advice = `See what ${url} says.`
+      return warn(what, 'answers that the server is not ready', advice)
+    }
+    return ok(what, `answers at ${url.replace('readyz', '')}`)
+  } catch (error) {
+    const cause = error instanceof Error && error.cause ? wordsOf(error.cause) : wordsOf(error)
+    const advice = 'The server runs and does not answer: look into its log.'
+    return fail(what, `${url}: ${cause}`, advice)
+  }
+}

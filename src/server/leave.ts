@@ -1,0 +1,82 @@
+import { setTimeout as pause } from 'node:timers/promises'
+import type { Leaver, Running } from '../protocols/door.ts'
+import type { Parts } from './parts.ts'
+
+/** Between two groups that are sent elsewhere, in ms. */
+const STEP = 10
+/** So many connections leave in a ms, unless that takes more than half of the time there is. */
+const EACH_MS = 1
+/** How often those that have not gone are asked again, in ms. */
+const AGAIN = 50
+
+/**
+ * Takes no more connections, and lets those there are go.
+ * @returns once all have gone, or `limits.drainTimeout` is over
+ */
+export async function leave(parts: Parts): Promise<void> {
+  const { http, limits, shared } = parts
+  shared.life.draining = true
+  if (limits.drainTimeout === 0) return
+  const until = performance.now() + limits.drainTimeout
+  http.leaving = true
+  let gone = false
+  const closed = closeDoors(parts).then(() => (gone = true))
+  await spread(leaversOf(parts), limits.drainTimeout / 2)
+  // Whoever was busy, or came by a connection that was still open.
+  while (!gone && performance.now() < until) {
+    for (const leaver of leaversOf(parts)) sendAway(leaver, shared.onError)
+    await Promise.race([closed, pause(Math.min(AGAIN, Math.max(1, until - performance.now())))])
+  }
+
+  /** A few at a time: all at once would come back to another server at once. */
+  async function spread(all: readonly Leaver[], longest: number): Promise<void> {
+    const time = Math.min(longest, all.length / EACH_MS)
+    const began = performance.now()
+    for (let sent = 0; sent < all.length; ) {
+      const share = time === 0 ? 1 : (performance.now() - began) / time
+      const due = Math.min(all.length, Math.ceil(all.length * share))
+      for (; sent < due; sent++) sendAway(all[sent], shared.onError)
+      if (sent < all.length) await pause(STEP)
+    }
+  }
+}
+
+/** Stops listening. @returns once no connection is open any more */
+async function closeDoors(parts: Parts): Promise<void> {
+  const { http, shared } = parts
+  const doors = runningIn(parts).map(async (running) => {
+    try {
+      await running.drain?.()
+    } catch (error) {
+      shared.onError(error)
+    }
+  })
+  await Promise.all([...doors, http.drain()])
+}
+
+/** What runs, and what it was begun anew in place of; without what stays. */
+function runningIn({ carried, draining, parked }: Parts): Running[] {
+  const now = [...carried.values(), ...parked.values()].flatMap(({ running }) => running ?? [])
+  return [...now, ...draining.going].filter(({ staysToTheEnd }) => !staysToTheEnd)
+}
+
+/** All connections, in no order: those of one door are not the first or the last. */
+function leaversOf(parts: Parts): Leaver[] {
+  const { http, shared } = parts
+  const all: Leaver[] = [...shared.wheel.items(), ...http.wheel.items()]
+  for (const running of runningIn(parts)) all.push(...(running.leavers?.() ?? []))
+  for (let at = all.length - 1; at > 0; at--) {
+    const other = Math.floor(Math.random() * (at + 1))
+    const [one, two] = [all[at], all[other]]
+    if (one && two) [all[at], all[other]] = [two, one]
+  }
+  return all
+}
+
+function sendAway(leaver: Leaver | undefined, onError: (error: unknown) => void): void {
+  try {
+    leaver?.leave?.()
+  } catch (error) {
+    onError(error)
+  }
+}
