@@ -48,8 +48,8 @@ export class Expiries {
 
   /** Ends those that no longer hold. */
   endWhere(ended: (caller: Caller) => boolean, words: (caller: Caller) => string): void {
-    for (const some of [...this.#bySecond.values()]) {
-      for (const one of [...some]) if (ended(one.caller)) this.#end(one, words(one.caller))
+    for (const some of this.#bySecond.values()) {
+      for (const one of some) if (ended(one.caller)) this.#end(one, words(one.caller))
     }
   }
 
@@ -74,7 +74,7 @@ export class Expiries {
         : Array.from({ length: Math.max(0, second - this.#done) }, (_, n) => this.#done + 1 + n)
     this.#done = second
     for (const one of due) {
-      for (const watched of [...(this.#bySecond.get(one) ?? [])]) {
+      for (const watched of this.#bySecond.get(one) ?? []) {
         this.#end(watched, `The ${watched.caller.kind === 'key' ? 'key' : 'token'} has expired.`)
       }
     }

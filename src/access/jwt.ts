@@ -176,9 +176,11 @@ export class JwtVerifier {
 function fromMercure(claim: unknown): unknown {
   if (typeof claim !== 'object' || claim === null) return undefined
   const { publish, subscribe } = claim as Record<string, unknown>
-  const ours = (list: unknown): unknown =>
-    Array.isArray(list) ? list.map((topic: unknown) => fromTopic(topic)) : list
-  return { publish: ours(publish), subscribe: ours(subscribe) }
+  return { publish: fromTopics(publish), subscribe: fromTopics(subscribe) }
+}
+
+function fromTopics(list: unknown): unknown {
+  return Array.isArray(list) ? list.map((topic: unknown) => fromTopic(topic)) : list
 }
 
 function fromTopic(topic: unknown): unknown {

@@ -56,10 +56,13 @@ export function digestOf(secret: string): string {
 export class KeySet {
   readonly records: readonly KeyRecord[]
   readonly #byDigest: ReadonlyMap<string, KeyRecord>
+  /** Ids of those that were not revoked. */
+  readonly #held: ReadonlySet<string>
 
   constructor(records: readonly KeyRecord[]) {
     this.records = records
     this.#byDigest = new Map(records.map((record) => [record.sha256, record]))
+    this.#held = new Set(records.flatMap(({ id, revoked }) => (revoked === undefined ? [id] : [])))
   }
 
   /** @param secret as it was shown; found whether or not it still holds */
@@ -74,7 +77,7 @@ export class KeySet {
 
   /** Whether a key is there and not revoked. @param id of the record */
   holds(id: string): boolean {
-    return this.records.some((record) => record.id === id && record.revoked === undefined)
+    return this.#held.has(id)
   }
 }
 

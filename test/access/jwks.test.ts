@@ -50,6 +50,13 @@ function sign({ kid, privateKey }: Pair, header: object = { kid }, alg = 'ES256'
   return new CompactSign(claims).setProtectedHeader({ alg, ...header }).sign(privateKey)
 }
 
+/** A token that is signed with what is public. */
+function forge(key: string | Buffer, kid: string): string {
+  const head = Buffer.from(JSON.stringify({ alg: 'HS256', kid })).toString('base64url')
+  const text = `${head}.${Buffer.from('{"sub":"u"}').toString('base64url')}`
+  return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`
+}
+
 it('keys are asked for once, and again for one that is not known: they may be others now', async () => {
   const [one, two] = [pair('1'), pair('2')]
   const server = await keyServer([jwk(one)])
@@ -93,11 +100,6 @@ it('a public key is nobody’s secret, and secrets in a set are none', async () 
   const oct = { kty: 'oct', kid: 's', k: secret.toString('base64url') }
   const server = await keyServer([jwk(one), oct])
   const { verify } = verifier(server.url)
-  const forge = (key: string | Buffer, kid: string): string => {
-    const head = Buffer.from(JSON.stringify({ alg: 'HS256', kid })).toString('base64url')
-    const text = `${head}.${Buffer.from('{"sub":"u"}').toString('base64url')}`
-    return `${text}.${createHmac('sha256', key).update(text).digest('base64url')}`
-  }
   const pem = one.publicKey.export({ type: 'spki', format: 'pem' })
   const forged = [forge(pem, '1'), forge(secret, 's'), forge(JSON.stringify(jwk(one)), '1')]
   for (const token of forged) {

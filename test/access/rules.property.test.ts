@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { ChannelRules } from '../../src/access/rules.ts'
 import type { ChannelName } from '../../src/model/channel.ts'
@@ -32,7 +32,7 @@ function oracle(rule: string, name: string, user: string | undefined): boolean {
 type Token = '*' | ((char: string) => boolean)
 
 function literal(text: string): Token[] {
-  return [...text].map((wanted) => (char: string) => char === wanted)
+  return text.split('').map((wanted) => (char: string) => char === wanted)
 }
 
 function tokensOf(text: string): Token[] {

@@ -87,16 +87,17 @@ function authenticate(
 
 /** @throws RedisError in Redis's words, with ours behind them */
 function identify(access: Access, secret: string): MaybePromise<Caller> {
-  const refused = (error: unknown): never => {
-    if (!(error instanceof FanfareError) || error.code !== 'not_authorized') throw error
-    throw new RedisError(`${WRONG_PASSWORD.message} ${error.message}`)
-  }
   try {
     const caller = access.identifySecret(secret)
     return caller instanceof Promise ? caller.catch(refused) : caller
   } catch (error) {
     return refused(error)
   }
+}
+
+function refused(error: unknown): never {
+  if (!(error instanceof FanfareError) || error.code !== 'not_authorized') throw error
+  throw new RedisError(`${WRONG_PASSWORD.message} ${error.message}`)
 }
 
 const hello: Handler = (connection, args, out) => {
