@@ -87,7 +87,9 @@ export function readHead(
     values.push(value)
     if (name === 'host') hosts++
     else if (name === 'content-length') {
-      if (!/^\d{1,12}$/.test(value)) return 'foreign'
+      // A tab behind the number is right by RFC 9110, and refused by node:http: that is for node:http to say.
+      const raw = text.slice(colon + 1, next === -1 ? undefined : next)
+      if (!/^[\t ]*\d{1,12} *$/.test(raw)) return 'foreign'
       length = Number(value)
     } else if (name === 'connection') {
       const option = value.toLowerCase()
