@@ -2,7 +2,7 @@ import { draftOf, envelopeOf } from '../../../src/model/envelope.ts'
 import type { ChannelName } from '../../../src/model/channel.ts'
 import { FanfareError } from '../../../src/model/errors.ts'
 import { makeId } from '../../../src/model/id.ts'
-import { Message } from '../../../src/model/message.ts'
+import { bytesOf as bytesOfSlice, Message } from '../../../src/model/message.ts'
 import { rawMember } from '../../../src/model/raw-json.ts'
 import { textFrame, textFrames, textsOf } from '../../../src/net/text-frame.ts'
 import { readCommand as readIoCommand } from '../../../src/protocols/socketio/command.ts'
@@ -143,7 +143,7 @@ const websocket: Target = {
     const read = messageOf(JSON.parse(envelope))
     if (!read) throw new Error(`an envelope that is none: ${envelope}`)
     const body = typeof read.body === 'string' ? Buffer.from(read.body) : Buffer.from(read.body)
-    same(body.toString('latin1'), Buffer.from(draft.body).toString('latin1'), 'the body')
+    same(body.toString('latin1'), bytesOfSlice(draft.body).toString('latin1'), 'the body')
     same(read.attributes, draft.attributes ?? {}, 'the attributes')
     same(textsOf(textFrames([envelope, text])), [envelope, textOf(bytesAgain(text))], 'the frames')
     must(textFrame(text).length >= Buffer.byteLength(text) + 2, 'a frame without a head')

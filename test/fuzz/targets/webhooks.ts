@@ -154,7 +154,7 @@ function refused(error: unknown): boolean {
   return error instanceof FanfareError && error.code === 'unauthorized'
 }
 
-function headers(time: string, signed: string): Record<string, string> {
+function standardHeaders(time: string, signed: string): Record<string, string> {
   return { 'webhook-id': 'id', 'webhook-timestamp': time, 'webhook-signature': signed }
 }
 
@@ -174,11 +174,14 @@ const signature: Target = {
     const key = Buffer.from(WHSEC, 'base64')
     const sign = (time: string): string =>
       createHmac('sha256', key).update(`id.${time}.`, 'latin1').update(body).digest('base64')
-    STANDARD.verify(requestOf(body, headers('1700000000', `v1,${sign('1700000000')}`)))
-    const given = orError(() => STANDARD.verify(requestOf(body, headers(three, two))), refused)
+    STANDARD.verify(requestOf(body, standardHeaders('1700000000', `v1,${sign('1700000000')}`)))
+    const given = orError(
+      () => STANDARD.verify(requestOf(body, standardHeaders(three, two))),
+      refused,
+    )
     must(given.error !== undefined || two.includes(sign(three)), 'a wrong signature passed')
     const late = orError(
-      () => STANDARD.verify(requestOf(body, headers(three, `v1,${sign(three)}`))),
+      () => STANDARD.verify(requestOf(body, standardHeaders(three, `v1,${sign(three)}`))),
       refused,
     )
     if (!late.error) must(Math.abs(Number(three) * 1000 - NOW) <= 300_000, 'an old request passed')
