@@ -208,8 +208,9 @@ function lineAt(text: string, at: number, index: number): Line | undefined {
   const colon = text.indexOf(':', at)
   const name = own(text.slice(at + 2, colon).toLowerCase())
   if (FOREIGN.has(name)) return undefined
-  const value = own(text.slice(colon + 1, end).trim())
-  const meaning = meaningOf(name, value)
+  const raw = text.slice(colon + 1, end)
+  const value = own(raw.trim())
+  const meaning = meaningOf(name, value, raw)
   if (meaning === 'foreign') return undefined
   if (end - at > LONGEST_REMEMBERED || SECRET.has(name)) return { text: '', name, value, meaning }
   const line = { text: own(text.slice(at, end)), name, value, meaning }
@@ -217,9 +218,11 @@ function lineAt(text: string, at: number, index: number): Line | undefined {
   return line
 }
 
-function meaningOf(name: string, value: string): Line['meaning'] | 'foreign' {
+/** @param raw the value with the space around it */
+function meaningOf(name: string, value: string, raw: string): Line['meaning'] | 'foreign' {
   if (name === 'host') return 'host'
-  if (name === 'content-length') return /^\d{1,12}$/.test(value) ? 'length' : 'foreign'
+  // A tab behind the number is right by RFC 9110, and refused by node:http: that is for node:http to say.
+  if (name === 'content-length') return /^[\t ]*\d{1,12} *$/.test(raw) ? 'length' : 'foreign'
   if (name === 'connection') {
     const option = value.toLowerCase()
     if (option === 'close') return 'close'

@@ -224,6 +224,7 @@ describe('what the lean parser leaves to node:http, whole', () => {
     ['a length of words', headers('Content-Length: five')],
     ['an empty length', headers('Content-Length:')],
     ['two words of length', headers('Content-Length: 5 5')],
+    ['a tab behind a length, which node:http refuses', headers('Content-Length: 5\t')],
     ['a length beyond all bounds', headers(`Content-Length: ${'9'.repeat(13)}`)],
     ['a GET with a body', headers('Content-Length: 5', 'GET')],
     ['a DELETE with a body', headers('Content-Length: 5', 'DELETE')],

@@ -72,7 +72,8 @@ export function endOf(text: string): Pick<Range, 'upTo' | 'until'> {
   const { second, n = IDS_PER_SECOND, time } = parts(open ? text.slice(1) : text)
   if (time !== undefined) {
     const last = open ? time - 1 : time
-    return { upTo: makeId(Math.floor(last / 1000), IDS_PER_SECOND - 1), until: last }
+    const lastSecond = Math.min(Math.floor(last / 1000), LAST_SECOND)
+    return { upTo: makeId(lastSecond, IDS_PER_SECOND - 1), until: last }
   }
   if (!open) return { upTo: makeId(second, Math.min(n, IDS_PER_SECOND - 1)), until }
   // Without its second half, `(5` is what lies before 5-0.
