@@ -110,8 +110,8 @@ function find(records: readonly KeyRecord[], which: string): KeyRecord {
 }
 
 /** Everything but what tells the key. */
-function shown(record: KeyRecord): Partial<KeyRecord> {
-  return { ...record, sha256: undefined }
+function shown({ sha256: _, ...record }: KeyRecord): Omit<KeyRecord, 'sha256'> {
+  return record
 }
 
 function line({ id, name, expires, revoked, manage, ...record }: KeyRecord): string {

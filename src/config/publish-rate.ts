@@ -15,7 +15,9 @@ function rate(description: string) {
 /** `limits.publishRate` */
 export const publishRate = Type.Object(
   {
-    perAddress: rate('Messages that one address (of IPv6: one /64 network) may publish; trusted peers have no such bound.'),
+    perAddress: rate(
+      'Messages that one address (of IPv6: one /64 network) may publish; trusted peers have no such bound.',
+    ),
     perKey: rate('Messages that may be published with one key, or by one user.'),
     perChannel: rate('Messages that all together may publish to one channel.'),
     maxBuckets: Type.Integer({

@@ -9,8 +9,6 @@ export interface HttpRequest {
   /** As sent, without the `?`; '' when there is none. */
   readonly query: string
   readonly body: Buffer
-  /** The same, as it may be kept. */
-  readonly content: Buffer | Slice
   /** The address at the other end of the socket, whoever that speaks for; '' when it has gone. */
   readonly peer: string
   /** @param name in lower case */
@@ -32,6 +30,8 @@ export interface Waiter {
  * answered after an answer, or after the client has left, is not sent.
  */
 export interface Exchange extends HttpRequest {
+  /** The body, as it may be kept. */
+  readonly content: Buffer | Slice
   /** True when the connection ends with this answer: the answer must say so (`Connection: close`). */
   readonly closes: boolean
   /** True when the client understands chunked answers. */

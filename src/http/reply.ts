@@ -72,7 +72,6 @@ export const NO_REQUEST: HttpRequest = {
   path: '',
   query: '',
   body: Buffer.alloc(0),
-  content: Buffer.alloc(0),
   peer: '',
   header: () => undefined,
 }
