@@ -69,7 +69,7 @@ export class Change {
     const carried = plans.map((plan) => plan.carried)
     await this.#stagePort(config, () => {
       // Requests may come before the last door has begun.
-      parts.router = new Router(config.locations, carried)
+      parts.router = new Router(config.locations, carried, () => parts.http.scheme)
     })
     for (const plan of plans) await this.#stageDoor(plan)
     this.#stageEnds(new Set(carried.map(({ door }) => door.name)))
@@ -77,7 +77,7 @@ export class Change {
       parts.held = held
       parts.roles = this.#roles
       parts.carried = new Map(carried.map((one) => [one.door.name, one]))
-      parts.router = new Router(config.locations, carried)
+      parts.router = new Router(config.locations, carried, () => parts.http.scheme)
       context.settle()
     })
   }

@@ -17,8 +17,18 @@ export class Router {
   readonly #routes: readonly { readonly door: string; readonly route: Route }[]
   readonly #mounts: readonly { readonly door: string; readonly mount: Mount }[]
 
-  /** @param carried in the order in which they are asked */
-  constructor(locations: readonly LocationConfig[], carried: readonly Carried[]) {
+  readonly #scheme: () => string
+
+  /**
+   * @param carried in the order in which they are asked
+   * @param scheme of the port's URLs, as it is now
+   */
+  constructor(
+    locations: readonly LocationConfig[],
+    carried: readonly Carried[],
+    scheme: () => string,
+  ) {
+    this.#scheme = scheme
     this.#places = locations.map((location) => ({
       location,
       handlers: carried.flatMap(({ handlers }) => handlers.get(location) ?? []),
@@ -63,7 +73,7 @@ export class Router {
 
   /** For people who look at the port with a browser: what there is, and a line to try each. */
   #index(exchange: Exchange): string {
-    const base = `http://${exchange.header('host') ?? 'localhost'}`
+    const base = `${this.#scheme()}://${exchange.header('host') ?? 'localhost'}`
     const places = this.places(base, '')
     const what = Math.max(...places.map((place) => place.what.length))
     const where = Math.max(...places.map((place) => place.where.length))
