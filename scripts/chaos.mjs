@@ -277,17 +277,20 @@ function note(text) {
 }
 
 /** @returns the exit code */
+function sum(list, key) {
+  return list.reduce((all, row) => all + row[key], 0)
+}
+
 function report(rows, seconds) {
   const bad = rows.filter((row) => row.lostCount + row.doubledCount + row.reorderedCount > 0)
   const crashes = programs.flatMap(({ name, crashes: list }) =>
     list.map((text) => `${name} ${text}`),
   )
   const doors = [...new Set(rows.map(({ place, door }) => `${place.replace(/ \d$/, '')}|${door}`))]
-  const sum = (list, key) => list.reduce((all, row) => all + row[key], 0)
   const lines = [
     `${Math.round(seconds)} s, seed ${values.seed}; ${[...counts.values()].reduce((a, b) => a + b, 0)} things went wrong:`,
     [...counts]
-      .toSorted()
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
       .map(([name, count]) => `${name} ${count}`)
       .join(', '),
     '',

@@ -26,7 +26,7 @@ for (const [index, place] of places.entries()) {
 }
 const publishers = channels.map(publish)
 process.stdin.setEncoding('utf8').on('data', (text) => {
-  if (text.includes('finish')) finish()
+  if (text.includes('finish')) void finish()
 })
 setInterval(() => {
   process.stderr.write(
@@ -41,16 +41,16 @@ function subscribe(channel, { nodes, name }) {
       tallies.push({ tally: one, channel })
       return one
     }
-    sse(node.http, tally('sse'), state)
-    webSocket(node.http, tally('websocket'), state)
-    feed(node.feed, tally('feed', true), state)
-    xread(node.redis, tally('redis XREAD'), state)
+    void sse(node.http, tally('sse'), state)
+    void webSocket(node.http, tally('websocket'), state)
+    void feed(node.feed, tally('feed', true), state)
+    void xread(node.redis, tally('redis XREAD'), state)
     const user = String(1_000 + tallies.length)
     const session = async () => {
       const { status } = await call(node.management, 'GET', `/auth/add/${user}/session-${user}`)
       return status === 200 ? `session-${user}` : undefined
     }
-    socketIo(node.http, tally('socket.io'), state, session)
+    void socketIo(node.http, tally('socket.io'), state, session)
   }
 }
 
@@ -84,11 +84,14 @@ async function publish(channel) {
   agent.destroy()
 }
 
+function isWhole({ tally, channel }) {
+  return [...channel.acknowledged].every((n) => tally.seen.has(n))
+}
+
 async function finish() {
   publishing = false
   await Promise.all(publishers)
   const end = performance.now() + PATIENCE
-  const isWhole = ({ tally, channel }) => [...channel.acknowledged].every((n) => tally.seen.has(n))
   while (performance.now() < end && !tallies.every(isWhole)) await sleep(200)
   // Whatever comes twice comes soon.
   await sleep(2_000)

@@ -110,8 +110,8 @@ function find(records: readonly KeyRecord[], which: string): KeyRecord {
 }
 
 /** Everything but what tells the key. */
-function shown({ sha256: _, ...record }: KeyRecord): Omit<KeyRecord, 'sha256'> {
-  return record
+function shown(record: KeyRecord): Omit<KeyRecord, 'sha256'> {
+  return Object.fromEntries(Object.entries(record).filter(([key]) => key !== 'sha256')) as KeyRecord
 }
 
 function line({ id, name, expires, revoked, manage, ...record }: KeyRecord): string {

@@ -6,6 +6,9 @@ import { UsageError } from './target.ts'
 import { nodesOf, snapshots, TopRefused, type TopTarget, topTarget } from './top-source.ts'
 import { type TopFrame, topLines } from './top-view.ts'
 
+/** q, Q, and what Ctrl-C and Ctrl-D send. */
+const QUIT: ReadonlySet<number> = new Set([0x71, 0x51, 0x03, 0x04])
+
 /** Where a management port with the defaults is found. */
 const DEFAULT_URL = 'http://127.0.0.1:8181'
 /** Of what is no terminal, or does not know. */
@@ -173,6 +176,6 @@ class Screen {
 
   readonly #pressed = (keys: Buffer): void => {
     // In raw mode Ctrl-C and Ctrl-D are keys, too.
-    if (/[qQ\u0003\u0004]/.test(keys.toString('latin1'))) this.#quit()
+    if (keys.some((key) => QUIT.has(key))) this.#quit()
   }
 }

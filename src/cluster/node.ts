@@ -103,7 +103,7 @@ export class ClusterNode {
         roles,
         control,
         onError,
-        url: (address) => settings.url ?? reachable(address),
+        url: (address, scheme) => settings.url ?? reachable(address, scheme),
       })
       const reaper = new Reaper({
         reap: (node, gone) => serverOf(server).users.reap(node, gone),
@@ -273,9 +273,9 @@ function serverOf(server: FanfareServer | undefined): FanfareServer {
 }
 
 /** Where a port that is open to other machines is found by them. */
-function reachable(address: AddressInfo): string {
+function reachable(address: AddressInfo, scheme: string): string {
   const host = isAny(address.address) ? hostname() : urlHost(address)
-  return `http://${host}:${address.port}`
+  return `${scheme}://${host}:${address.port}`
 }
 
 function isAny(address: string): boolean {

@@ -20,7 +20,7 @@ type Door = (typeof DOORS)[number]
 const REVOLUTION = 15_000
 
 /** What node:http is told once, and what a log that has begun goes on in. */
-const FIXED: readonly string[] = ['limits.maxHeaderBytes', 'log.format']
+const FIXED: ReadonlySet<string> = new Set(['limits.maxHeaderBytes', 'log.format'])
 
 /**
  * The way from one configuration, and one set of roles, to another; the first one included. What can
@@ -71,7 +71,7 @@ export class Change {
     const carried = plans.map((plan) => plan.carried)
     await this.#stagePort(config, () => {
       // Requests may come before the last door has begun.
-      parts.router = new Router(config.locations, carried, parts.health)
+      parts.router = new Router(config.locations, carried, parts)
     })
     for (const plan of plans) await this.#stageDoor(plan)
     this.#stageEnds(new Set(carried.map(({ door }) => door.name)))
@@ -79,7 +79,7 @@ export class Change {
       parts.held = held
       parts.roles = this.#roles
       parts.carried = new Map(carried.map((one) => [one.door.name, one]))
-      parts.router = new Router(config.locations, carried, parts.health)
+      parts.router = new Router(config.locations, carried, parts)
       context.settle()
     })
   }
@@ -149,7 +149,7 @@ export class Change {
     const known = new Set(['users', 'access', 'log', ...DOORS.flatMap(keysOf)])
     for (const path of this.#changed) {
       const [key = ''] = path.split('.')
-      const fixed = FIXED.includes(path)
+      const fixed = FIXED.has(path)
       const foreign = Object.hasOwn(doors, key) && !known.has(key)
       if (!fixed && !foreign) continue
       if (foreign) doors[key] = before.doors[key]

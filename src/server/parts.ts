@@ -33,12 +33,12 @@ export interface Parts {
   roles: ReadonlySet<string> | undefined
   /** Doors that take no more connections for a while, and keep those they have. */
   readonly parked: Map<string, Carried>
-  readonly urlOf?: (address: AddressInfo) => string
+  readonly urlOf?: (address: AddressInfo, scheme: 'http' | 'https') => string
 }
 
 /** The main port as a URL, without a path. */
 export function urlOf({ address, http, urlOf: given }: Parts): string {
-  if (address && given) return given(address)
+  if (address && given) return given(address, http.scheme)
   return address ? `${http.scheme}://${urlHost(address)}:${address.port}` : ''
 }
 

@@ -19,9 +19,17 @@ export class Router {
   readonly #health: Health
   readonly #mounts: readonly { readonly door: string; readonly mount: Mount }[]
 
+  /** Whose scheme is that of the port's URLs, as it is now. */
+  readonly #http: { readonly scheme: string }
+
   /** @param carried in the order in which they are asked */
-  constructor(locations: readonly LocationConfig[], carried: readonly Carried[], health: Health) {
+  constructor(
+    locations: readonly LocationConfig[],
+    carried: readonly Carried[],
+    { health, http }: { readonly health: Health; readonly http: { readonly scheme: string } },
+  ) {
     this.#health = health
+    this.#http = http
     this.#places = locations.map((location) => ({
       location,
       handlers: carried.flatMap(({ handlers }) => handlers.get(location) ?? []),
@@ -67,7 +75,7 @@ export class Router {
 
   /** For people who look at the port with a browser: what there is, and a line to try each. */
   #index(exchange: Exchange): string {
-    const base = `http://${exchange.header('host') ?? 'localhost'}`
+    const base = `${this.#http.scheme}://${exchange.header('host') ?? 'localhost'}`
     const places = this.places(base, '')
     const what = Math.max(...places.map((place) => place.what.length))
     const where = Math.max(...places.map((place) => place.where.length))

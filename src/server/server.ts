@@ -52,7 +52,7 @@ export interface ServerOptions {
   /** Reads the configuration again, for a node that stands alone. */
   readonly reload?: Reload
   /** Where clients reach the main port, given where it listens; made from that unless given. */
-  readonly url?: (address: AddressInfo) => string
+  readonly url?: (address: AddressInfo, scheme: 'http' | 'https') => string
 }
 
 /** A running server. */

@@ -64,6 +64,15 @@ describe.each(PATHS)('HTTP over TLS, $path', ({ lean }) => {
     await until(() => texts.some((text) => text.includes('over wss')), 'the message')
   })
 
+  it('shows URLs that can be used', async () => {
+    const { port } = await startServer(TLS, { lean })
+    const client = await secure(port)
+    client.write(requestBytes('GET', '/nothing/here', { Accept: 'text/html' }))
+    await client.saw('404')
+    client.write(requestBytes('GET', '/'))
+    await client.saw('https://localhost')
+  })
+
   it('tells whoever speaks plain HTTP', async () => {
     const { port } = await startServer(TLS, { lean })
     const client = await RawClient.connect(port)
