@@ -43,7 +43,7 @@ export async function* snapshots(target: TopTarget, signal: AbortSignal): AsyncG
     fetch(`${base}/console/overview`, { headers: accept, signal }),
   )
   if (!answer.ok) throw await refusal(base, answer)
-  if (!answer.body || !/^text\/event-stream/.test(answer.headers.get('content-type') ?? '')) {
+  if (!answer.body || !answer.headers.get('content-type')?.startsWith('text/event-stream')) {
     await answer.body?.cancel()
     throw new TopRefused(`${base} is not the management port of a Fanfare server`)
   }

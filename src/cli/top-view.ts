@@ -89,10 +89,12 @@ const doorRow = (row: Row): string => columns([-13, 7, 7, 8, 9, 11, 8, 8], row)
 const slowRow = (row: Row): string => columns([-13, 11, -19, -34], row)
 const nodeRow = (row: Row): string => columns([-18, -6, 7, 8, 9, 6, 10, -8], row)
 
+function weight({ deliveryRate, publishRate, connections }: DoorTraffic): number {
+  return deliveryRate + publishRate + connections / 1e6
+}
+
 /** Those with something going on come first. */
 function doorsOf({ doors }: Snapshot): string[] {
-  const weight = ({ deliveryRate, publishRate, connections }: DoorTraffic): number =>
-    deliveryRate + publishRate + connections / 1e6
   return [...doors]
     .sort((one, other) => weight(other) - weight(one))
     .map((door) =>

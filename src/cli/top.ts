@@ -19,6 +19,8 @@ const TICK = 1
 /** Another screen, without a cursor; and back. */
 const ENTER = '\u001b[?1049h\u001b[?25l'
 const LEAVE = '\u001b[?25h\u001b[?1049l'
+/** q, Q, and in raw mode Ctrl-C and Ctrl-D, which are keys there, too. */
+const QUITS: ReadonlySet<number> = new Set([0x71, 0x51, 0x03, 0x04])
 /** What is between these is shown at once, by terminals that know them. */
 const BEGIN_FRAME = '\u001b[?2026h\u001b[H'
 const END_FRAME = '\u001b[J\u001b[?2026l'
@@ -172,7 +174,6 @@ class Screen {
   }
 
   readonly #pressed = (keys: Buffer): void => {
-    // In raw mode Ctrl-C and Ctrl-D are keys, too.
-    if (/[qQ\u0003\u0004]/.test(keys.toString('latin1'))) this.#quit()
+    if (keys.some((key) => QUITS.has(key))) this.#quit()
   }
 }

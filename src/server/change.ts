@@ -19,7 +19,7 @@ type Door = (typeof DOORS)[number]
 const REVOLUTION = 15_000
 
 /** What node:http is told once, and what a log that has begun goes on in. */
-const FIXED: readonly string[] = ['limits.maxHeaderBytes', 'log.format']
+const FIXED: ReadonlySet<string> = new Set(['limits.maxHeaderBytes', 'log.format'])
 
 /**
  * The way from one configuration, and one set of roles, to another; the first one included. What can
@@ -145,7 +145,7 @@ export class Change {
     const known = new Set(['users', 'log', ...DOORS.flatMap(keysOf)])
     for (const path of this.#changed) {
       const [key = ''] = path.split('.')
-      const fixed = FIXED.includes(path)
+      const fixed = FIXED.has(path)
       const foreign = Object.hasOwn(doors, key) && !known.has(key)
       if (!fixed && !foreign) continue
       if (foreign) doors[key] = before.doors[key]
