@@ -6,8 +6,6 @@ import { UsageError } from './target.ts'
 import { nodesOf, snapshots, TopRefused, type TopTarget, topTarget } from './top-source.ts'
 import { type TopFrame, topLines } from './top-view.ts'
 
-/** q, Q, and what Ctrl-C and Ctrl-D send. */
-const QUIT: ReadonlySet<number> = new Set([0x71, 0x51, 0x03, 0x04])
 
 /** Where a management port with the defaults is found. */
 const DEFAULT_URL = 'http://127.0.0.1:8181'
@@ -22,6 +20,8 @@ const TICK = 1
 /** Another screen, without a cursor; and back. */
 const ENTER = '\u001b[?1049h\u001b[?25l'
 const LEAVE = '\u001b[?25h\u001b[?1049l'
+/** q, Q, and in raw mode Ctrl-C and Ctrl-D, which are keys there, too. */
+const QUITS: ReadonlySet<number> = new Set([0x71, 0x51, 0x03, 0x04])
 /** What is between these is shown at once, by terminals that know them. */
 const BEGIN_FRAME = '\u001b[?2026h\u001b[H'
 const END_FRAME = '\u001b[J\u001b[?2026l'
@@ -175,7 +175,6 @@ class Screen {
   }
 
   readonly #pressed = (keys: Buffer): void => {
-    // In raw mode Ctrl-C and Ctrl-D are keys, too.
-    if (keys.some((key) => QUIT.has(key))) this.#quit()
+    if (keys.some((key) => QUITS.has(key))) this.#quit()
   }
 }

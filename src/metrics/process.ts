@@ -62,11 +62,6 @@ export class ProcessMetrics {
     this.#watching = false
   }
 
-  /** How late the event loop was of late, in seconds. @param quantile 0.5, 0.9, 0.99 or 1 */
-  delay(quantile: (typeof QUANTILES)[number]): number {
-    return this.#delays()[QUANTILES.indexOf(quantile)] ?? 0
-  }
-
   async write(to: Exposition): Promise<void> {
     this.watch()
     this.#writeLoop(to)

@@ -33,8 +33,4 @@ export class Histogram {
   since(began: number): void {
     this.observe((performance.now() - began) / 1000)
   }
-
-  get count(): number {
-    return this.counts.reduce((all, some) => all + some, 0)
-  }
 }

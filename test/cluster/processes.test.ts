@@ -256,7 +256,7 @@ describe('fanfare serve', { timeout: 60_000 }, () => {
     sleeper.process.kill('SIGCONT')
     expect(await sleeper.ended()).toBe(1)
     expect(sleeper.stderr).toMatch(
-      /^fanfare: Another node is called a: (?:http:\S+ \()?process \d+ on /m,
+      /"event":"cluster\.displaced".*Another node is called a: (?:http:\S+ \()?process \d+ on /m,
     )
   })
 
