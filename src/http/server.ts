@@ -197,6 +197,11 @@ export class HttpServer {
     this.#fallback.close()
   }
 
+  /** As `TcpListener.closeEnded`. */
+  closeEnded(): void {
+    for (const listener of [this.#listener, ...this.#drained]) listener.closeEnded()
+  }
+
   /** Stops listening and closes every connection. */
   async close(): Promise<void> {
     this.wheel.stop()

@@ -176,6 +176,11 @@ export class TcpListener {
     return this.#empty()
   }
 
+  /** Closes connections that were ended, and whose clients have had everything but do not close theirs. */
+  closeEnded(): void {
+    for (const socket of this.#open) if (socket.writableFinished) socket.destroy()
+  }
+
   /** Closes the port and every connection. */
   async close(): Promise<void> {
     this.#letGo()

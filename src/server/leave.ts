@@ -8,6 +8,8 @@ const STEP = 10
 const EACH_MS = 1
 /** How often those that have not gone are asked again, in ms. */
 const AGAIN = 50
+/** How long a client whose connection was ended may take to close its half, in ms. */
+const LINGER = 1_000
 
 /**
  * Takes no more connections, and lets those there are go.
@@ -22,9 +24,11 @@ export async function leave(parts: Parts): Promise<void> {
   let gone = false
   const closed = closeDoors(parts).then(() => (gone = true))
   await spread(leaversOf(parts), limits.drainTimeout / 2)
+  const cutFrom = performance.now() + LINGER
   // Whoever was busy, or came by a connection that was still open.
   while (!gone && performance.now() < until) {
     for (const leaver of leaversOf(parts)) sendAway(leaver, shared.onError)
+    if (performance.now() > cutFrom) closeEnded(parts)
     await Promise.race([closed, pause(Math.min(AGAIN, Math.max(1, until - performance.now())))])
   }
 
@@ -39,6 +43,12 @@ export async function leave(parts: Parts): Promise<void> {
       if (sent < all.length) await pause(STEP)
     }
   }
+}
+
+/** Whoever has had its last word and does not go: its machine may be gone. */
+function closeEnded(parts: Parts): void {
+  parts.http.closeEnded()
+  for (const { listener } of runningIn(parts)) listener?.closeEnded()
 }
 
 /** Stops listening. @returns once no connection is open any more */

@@ -60,7 +60,13 @@ describe('a signal', () => {
 
   it('ends it at once when it is the second', async () => {
     const { running, port } = await serve({ FANFARE_LIMITS__DRAIN_TIMEOUT: '5m' })
-    await stubborn(port)
+    const client = await stubborn(port)
+    // The rest of what it publishes is waited for.
+    const slow = await RawClient.connect(port)
+    slow.send(requestBytes('POST', '/publisher/x', {}, 'whole'))
+    await slow.reply()
+    slow.send(requestBytes('POST', '/publisher/x', {}, 'not whole').subarray(0, -1))
+    await client.takeUntil('data: whole\n\n')
     running.process.kill('SIGTERM')
     await until(() => running.stdout.includes('Stopping'), 'it stops')
     await until(() => {

@@ -309,6 +309,15 @@ describe('the time that it takes', () => {
     expect(started.server.connections).toBe(0)
   })
 
+  it('ends soon for whoever has had its last word and does not close', async () => {
+    const started = await startServer(PATIENT)
+    const stubborn = await RawClient.connect(started.port)
+    stubborn.send(requestBytes('GET', `/events/${CHANNEL}`))
+    await followers(started, 1)
+    await drain(started)
+    expect(await stubborn.rest()).toMatch(/\r\n0\r\n\r\n$/)
+  })
+
   it('is none at all where the configuration says so', async () => {
     const started = await startServer('limits: { drainTimeout: 0 }')
     const stream = await sse(started)
