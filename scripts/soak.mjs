@@ -137,17 +137,19 @@ function lastSample() {
   return `${at} s: ${mib(rss)} resident, ${mib(heapUsed)} of heap, loop p99 ${p99?.toFixed(0)} ms`
 }
 
+/** The one in the middle. */
+function middle(list, key) {
+  const sorted = list
+    .map((sample) => sample[key])
+    .filter((value) => value !== undefined)
+    .toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]
+}
+
 /** @returns the exit code */
 function report(counts) {
   const all = samples()
   const after = all.filter((sample) => sample.seconds >= settled)
-  const middle = (list, key) => {
-    const sorted = list
-      .map((sample) => sample[key])
-      .filter((value) => value !== undefined)
-      .toSorted((a, b) => a - b)
-    return sorted[Math.floor(sorted.length / 2)]
-  }
   const begun = after.slice(0, MIDDLE)
   const last = after.slice(-MIDDLE)
   const filesAfter = files.filter((sample) => sample.seconds >= settled)

@@ -5,10 +5,7 @@ import { Agent } from 'node:http'
 import { seeded, sleep } from './random.mjs'
 import { call, feed, socketIo, sse, Tally, webSocket, xread } from './subscribers.mjs'
 
-/** How long what was acknowledged may be on its way when all is well again, in ms. */
-const PATIENCE = 180_000
-
-const { places, seed, interval } = JSON.parse(process.argv[2])
+const { places, seed, interval, patience } = JSON.parse(process.argv[2])
 const random = seeded(seed)
 const state = { stopped: false, open: new Set() }
 const channels = []
@@ -26,7 +23,7 @@ for (const [index, place] of places.entries()) {
 }
 const publishers = channels.map(publish)
 process.stdin.setEncoding('utf8').on('data', (text) => {
-  if (text.includes('finish')) finish()
+  if (text.includes('finish')) void finish()
 })
 setInterval(() => {
   process.stderr.write(
@@ -41,16 +38,16 @@ function subscribe(channel, { nodes, name }) {
       tallies.push({ tally: one, channel })
       return one
     }
-    sse(node.http, tally('sse'), state)
-    webSocket(node.http, tally('websocket'), state)
-    feed(node.feed, tally('feed', true), state)
-    xread(node.redis, tally('redis XREAD'), state)
+    void sse(node.http, tally('sse'), state)
+    void webSocket(node.http, tally('websocket'), state)
+    void feed(node.feed, tally('feed', true), state)
+    void xread(node.redis, tally('redis XREAD'), state)
     const user = String(1_000 + tallies.length)
     const session = async () => {
       const { status } = await call(node.management, 'GET', `/auth/add/${user}/session-${user}`)
       return status === 200 ? `session-${user}` : undefined
     }
-    socketIo(node.http, tally('socket.io'), state, session)
+    void socketIo(node.http, tally('socket.io'), state, session)
   }
 }
 
@@ -84,11 +81,15 @@ async function publish(channel) {
   agent.destroy()
 }
 
+/** Whether all that was acknowledged has come. */
+function isWhole({ tally, channel }) {
+  return [...channel.acknowledged].every((n) => tally.seen.has(n))
+}
+
 async function finish() {
   publishing = false
   await Promise.all(publishers)
-  const end = performance.now() + PATIENCE
-  const isWhole = ({ tally, channel }) => [...channel.acknowledged].every((n) => tally.seen.has(n))
+  const end = performance.now() + patience
   while (performance.now() < end && !tallies.every(isWhole)) await sleep(200)
   // Whatever comes twice comes soon.
   await sleep(2_000)

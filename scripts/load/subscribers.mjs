@@ -110,6 +110,7 @@ export async function webSocket(port, tally, state) {
   const { WebSocket } = await import('ws')
   let last = 'all'
   return keep(tally, state, () => {
+    /** @type {import('ws').WebSocket} */
     const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/${tally.channel}?since=${last}`)
     const closer = { destroy: () => socket.terminate() }
     state.open.add(closer)
@@ -118,9 +119,9 @@ export async function webSocket(port, tally, state) {
       if (performance.now() - heard > SILENCE) socket.terminate()
       else if (socket.readyState === WebSocket.OPEN) socket.send('{"ping":1}')
     }, SILENCE / 4)
-    socket.on('message', (bytes) => {
+    socket.on('message', (/** @type {Buffer} */ frame) => {
       heard = performance.now()
-      const message = JSON.parse(bytes.toString())
+      const message = JSON.parse(frame.toString())
       if (message.gap) tally.gaps.push(JSON.stringify(message.gap))
       if (message.id === undefined) return
       last = message.cursor ?? message.id
@@ -203,19 +204,19 @@ export function feed(port, tally, state) {
 export async function xread(port, tally, state) {
   const { ReplyParser, encodeCommand } = await import('../../dist/src/client/resp.js')
   let last = '0-0'
-  return keep(tally, state, () => {
-    const parser = new ReplyParser()
-    const ask = () =>
-      encodeCommand(['XREAD', 'COUNT', '100', 'BLOCK', '2000', 'STREAMS', tally.channel, last])
-    const take = (reply) => {
-      if (reply instanceof Error) throw reply
-      for (const [, entries] of reply ?? []) {
-        for (const [id, fields] of entries) {
-          last = String(id)
-          tally.got(fields.map(String).join(' '))
-        }
+  const ask = () =>
+    encodeCommand(['XREAD', 'COUNT', '100', 'BLOCK', '2000', 'STREAMS', tally.channel, last])
+  const take = (reply) => {
+    if (reply instanceof Error) throw reply
+    for (const [, entries] of reply ?? []) {
+      for (const [id, fields] of entries) {
+        last = String(id)
+        tally.got(fields.map(String).join(' '))
       }
     }
+  }
+  return keep(tally, state, () => {
+    const parser = new ReplyParser()
     return bytes(port, ask(), state, (piece, socket) => {
       const replies = parser.push(piece)
       for (const reply of replies) take(reply)
