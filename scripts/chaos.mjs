@@ -11,12 +11,14 @@ import { ensureBuilt, ensureInstalled, root } from './lib.mjs'
 import { Cable, freePort, Redis, Server } from './load/processes.mjs'
 import { seeded, sleep } from './load/random.mjs'
 
-const HELP = `node scripts/chaos.mjs [--minutes N] [--seed N] [--quick] [--only file|cluster] [--report FILE] [--no-build]
+const HELP = `node scripts/chaos.mjs [--minutes N] [--seed N] [--quick] [--only file|cluster] [--sabotage]
+                             [--report FILE] [--no-build]
 
 --minutes   how long things go wrong (30)
 --quick     20 seconds
 --seed      of what goes wrong and when; by default another one each time
 --only      the server on the file store, or the two nodes on a Redis, alone
+--sabotage  a test of this script: once, the server on the file store forgets its log while nobody can listen
 --report    writes what came of it there, as Markdown`
 
 const { values } = parseArgs({
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     quick: { type: 'boolean', default: false },
     seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
     only: { type: 'string' },
+    sabotage: { type: 'boolean', default: false },
     report: { type: 'string' },
     'no-build': { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -44,6 +47,8 @@ const BETWEEN = 1_500
 /** Between two messages of one publisher, in ms, about. */
 const INTERVAL = 15
 const FLOOD = 400
+/** How long what was acknowledged may be on its way when all is well again, in ms. */
+const patience = values.sabotage ? 15_000 : 180_000
 
 const random = seeded(Number(values.seed))
 const duration = values.quick ? 20_000 : Number(values.minutes) * 60_000
@@ -85,6 +90,7 @@ async function run() {
     note(`over   ${what.name}`)
     counts.set(what.name, (counts.get(what.name) ?? 0) + 1)
   }
+  if (values.sabotage) await sabotage(programs.find(({ name }) => name === 'file'))
   note('nothing goes wrong any more')
   const rows = await checker.finish()
   return report(rows, (performance.now() - started) / 1000)
@@ -115,6 +121,17 @@ function harm(name, server, node) {
     { name: `${name}: connection flood`, act: () => flood(pick(node.doors), () => '') },
     { name: `${name}: garbage`, act: () => flood(pick(node.doors), garbage) },
   ]
+}
+
+/** What was acknowledged while the feed and the redis door could not be reached is gone when they can. */
+async function sabotage(server) {
+  const [, feed, redis] = cables
+  const away = [feed.close(4_000), redis.close(4_000)]
+  await sleep(3_000)
+  await server.end('SIGKILL')
+  rmSync(join(folder, 'log'), { recursive: true, force: true })
+  await Promise.all(away)
+  await server.start()
 }
 
 async function startFile(places, victims) {
@@ -215,7 +232,12 @@ function portsOf({ cables: { http, feed, redis }, ports }) {
 }
 
 function startChecker(places) {
-  const settings = JSON.stringify({ places, seed: Number(values.seed), interval: INTERVAL })
+  const settings = JSON.stringify({
+    places,
+    seed: Number(values.seed),
+    interval: INTERVAL,
+    patience,
+  })
   const child = spawn(process.execPath, [join(root, 'scripts/load/checker.mjs'), settings], {
     stdio: ['pipe', 'pipe', 'pipe'],
   })
@@ -274,6 +296,10 @@ function note(text) {
   const line = `${new Date().toISOString().slice(11, 23)} ${text}`
   log.push(line)
   appendFileSync(join(folder, 'events'), `${line}\n`)
+}
+
+function sum(list, key) {
+  return list.reduce((all, row) => all + row[key], 0)
 }
 
 /** @returns the exit code */

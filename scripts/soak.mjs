@@ -137,6 +137,7 @@ function lastSample() {
   return `${at} s: ${mib(rss)} resident, ${mib(heapUsed)} of heap, loop p99 ${p99?.toFixed(0)} ms`
 }
 
+/** The one in the middle. */
 function middle(list, key) {
   const sorted = list
     .map((sample) => sample[key])

@@ -5,10 +5,7 @@ import { Agent } from 'node:http'
 import { seeded, sleep } from './random.mjs'
 import { call, feed, socketIo, sse, Tally, webSocket, xread } from './subscribers.mjs'
 
-/** How long what was acknowledged may be on its way when all is well again, in ms. */
-const PATIENCE = 180_000
-
-const { places, seed, interval } = JSON.parse(process.argv[2])
+const { places, seed, interval, patience } = JSON.parse(process.argv[2])
 const random = seeded(seed)
 const state = { stopped: false, open: new Set() }
 const channels = []
@@ -84,6 +81,7 @@ async function publish(channel) {
   agent.destroy()
 }
 
+/** Whether all that was acknowledged has come. */
 function isWhole({ tally, channel }) {
   return [...channel.acknowledged].every((n) => tally.seen.has(n))
 }
@@ -91,7 +89,7 @@ function isWhole({ tally, channel }) {
 async function finish() {
   publishing = false
   await Promise.all(publishers)
-  const end = performance.now() + PATIENCE
+  const end = performance.now() + patience
   while (performance.now() < end && !tallies.every(isWhole)) await sleep(200)
   // Whatever comes twice comes soon.
   await sleep(2_000)

@@ -110,6 +110,7 @@ export async function webSocket(port, tally, state) {
   const { WebSocket } = await import('ws')
   let last = 'all'
   return keep(tally, state, () => {
+    /** @type {import('ws').WebSocket} */
     const socket = new WebSocket(`ws://127.0.0.1:${port}/ws/${tally.channel}?since=${last}`)
     const closer = { destroy: () => socket.terminate() }
     state.open.add(closer)
@@ -118,9 +119,9 @@ export async function webSocket(port, tally, state) {
       if (performance.now() - heard > SILENCE) socket.terminate()
       else if (socket.readyState === WebSocket.OPEN) socket.send('{"ping":1}')
     }, SILENCE / 4)
-    socket.on('message', (text) => {
+    socket.on('message', (/** @type {Buffer} */ frame) => {
       heard = performance.now()
-      const message = JSON.parse(Buffer.from(text).toString())
+      const message = JSON.parse(frame.toString())
       if (message.gap) tally.gaps.push(JSON.stringify(message.gap))
       if (message.id === undefined) return
       last = message.cursor ?? message.id
