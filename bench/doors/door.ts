@@ -98,6 +98,8 @@ export interface StreamDoor extends DoorBase {
    * takes, so publishers wait for deliveries, not for replies.
    */
   readonly drops?: boolean
+  /** Messages that may be under way where deliveries set the pace; 256 unless given. */
+  readonly underWay?: number
   /** The same for a subscriber that comes back: from this unix time on, in seconds. */
   resume?(channel: string, since: number): readonly Step[]
 }

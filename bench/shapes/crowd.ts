@@ -97,9 +97,9 @@ export class Crowd {
   saturate(): void {
     const { publishers, subscribers } = this
     const { each, window } = this.#options
-    const { drops, publish } = streamDoor(this.#run)
+    const { drops, publish, underWay = UNDER_WAY_BY_DELIVERY } = streamDoor(this.#run)
     const unheard = drops === true || publish.unanswered === true
-    const bound = window ?? (unheard ? UNDER_WAY_BY_DELIVERY : undefined)
+    const bound = window ?? (unheard ? underWay : undefined)
     if (bound === undefined) publishers.saturate(UNDER_WAY)
     else {
       publishers.saturateByDelivery(bound, () => Math.floor(subscribers.counter.total / each))
