@@ -19,8 +19,11 @@ const ASK_MS = 1000
  * full, as some of 128 at once do.
  */
 const OPENING_AT_ONCE = 32
-/** A message that does not fit into a connection's buffer ends the connection. In bytes. */
-const BUFFER = 4 * 1024 * 1024
+/**
+ * A message that does not fit into a connection's buffer ends the connection, and a small buffer ends it
+ * where several messages meet; a large one takes memory. In bytes.
+ */
+const BUFFERS = { idle: 8192, large: 4 * 1024 * 1024, other: 64 * 1024 }
 /** It sends 2,500 messages a second unless it is told otherwise. */
 const UNBOUND = 1_000_000_000
 
@@ -55,14 +58,14 @@ export const pushpin: Peer = {
     program() === undefined
       ? 'install it: apt-get install -y --no-install-recommends pushpin'
       : undefined,
-  async start(core) {
+  async start(core, _door, _settings, shape = '') {
     const found = program()
     if (found === undefined) throw new Error('pushpin is missing')
     const [port, push, backend] = [await freePort(), await freePort(), await freePort()]
     const folder = scratch('pushpin')
     mkdirSync(join(folder, 'run'))
     const config = join(folder, 'pushpin.conf')
-    writeFileSync(config, configOf({ folder, port, push }))
+    writeFileSync(config, configOf({ folder, port, push, shape }))
     writeFileSync(join(folder, 'routes'), `* zhttpreq/tcp://127.0.0.1:${backend}\n`)
     const held = startBackend(backend)
     try {
@@ -167,11 +170,15 @@ function configOf({
   folder,
   port,
   push,
+  shape,
 }: {
   readonly folder: string
   readonly port: number
   readonly push: number
+  readonly shape: string
 }): string {
+  const large = shape.startsWith('large') ? BUFFERS.large : BUFFERS.other
+  const buffer = shape === 'idle' ? BUFFERS.idle : large
   return `[global]
 include={libdir}/internal.conf
 rundir=${folder}/run
@@ -181,7 +188,7 @@ http_port=127.0.0.1:${port}
 logdir=${folder}
 client_maxconn=20000
 log_level=1
-client_buffer_size=${BUFFER}
+client_buffer_size=${buffer}
 [proxy]
 routesfile=${folder}/routes
 [handler]
