@@ -36,6 +36,8 @@ export interface PublishForm {
   replies(): ReplyReader
   /** True where the server closes after each reply, so that each request needs a connection. */
   readonly oneShot?: boolean
+  /** True where nothing answers a publish: what was sent counts as taken, and deliveries set the pace. */
+  readonly unanswered?: boolean
 }
 
 /**
@@ -81,6 +83,8 @@ export interface StreamDoor extends DoorBase {
    * bodies, and the marker byte (driver/body.ts) MUST NOT occur in the framing.
    */
   subscribe(channel: string): readonly Step[]
+  /** Handshakes that may be under way at once where the server refuses more. */
+  readonly openingAtOnce?: number
   /** False where subscribers may see the messages of several publishers in different orders. */
   readonly commonOrder?: boolean
   /** The same for everything whose name begins with `prefix`, which ends with a `/`. */
@@ -94,6 +98,8 @@ export interface StreamDoor extends DoorBase {
    * takes, so publishers wait for deliveries, not for replies.
    */
   readonly drops?: boolean
+  /** Messages that may be under way where deliveries set the pace; 256 unless given. */
+  readonly underWay?: number
   /** The same for a subscriber that comes back: from this unix time on, in seconds. */
   resume?(channel: string, since: number): readonly Step[]
 }

@@ -73,6 +73,14 @@ export function machineMicros(): number {
   return (sum * 1e6) / TICKS_PER_SECOND
 }
 
+/**
+ * Everything that was started within a session (setsid) and still runs. Who was started by it and left
+ * its process group, or lost its parent, is still in it. None where there is no /proc.
+ */
+export function sessionMembers(session: number): number[] {
+  return listPids().filter((pid) => Number(statFields(pid)[3]) === session)
+}
+
 function listPids(): number[] {
   try {
     return readdirSync('/proc').map(Number).filter(Number.isInteger)
@@ -85,7 +93,7 @@ function parentOf(pid: number): number {
   return Number(statFields(pid)[1])
 }
 
-/** The fields of /proc/<pid>/stat from the third on: state, parent, … , [11] utime, [12] stime. */
+/** The fields of /proc/<pid>/stat from the third on: state, parent, group, session, … , [11] utime, [12] stime. */
 function statFields(pid: number): string[] {
   const text = readText(`/proc/${pid}/stat`) ?? ''
   return text.slice(text.lastIndexOf(')') + 2).split(' ')

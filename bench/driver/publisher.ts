@@ -80,7 +80,10 @@ export class Publishers {
     return this.#links.reduce((sum, one) => sum + one.acknowledged, 0)
   }
 
-  /** Keeps this many publishes under way, shared among the connections, until `drain`. */
+  /**
+   * Keeps this many publishes under way, shared among the connections, until `drain`; where nothing
+   * answers them, publishes so many once.
+   */
   saturate(underWay: number): void {
     this.#saturated = true
     for (const one of this.#links) {
@@ -201,6 +204,7 @@ export class Publishers {
       one.sent++
     }
     one.link?.write(bytes)
+    if (this.#options.form.unanswered === true) one.acknowledged = one.sent
   }
 }
 

@@ -64,7 +64,8 @@ export class Subscribers {
       while (next < options.count) await all.#connect(next++)
     }
     try {
-      await Promise.all(Array.from({ length: OPENING_AT_ONCE }, worker))
+      const length = options.door.openingAtOnce ?? OPENING_AT_ONCE
+      await Promise.all(Array.from({ length }, worker))
     } catch (error) {
       next = options.count
       all.close()

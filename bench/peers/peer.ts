@@ -33,10 +33,12 @@ export interface Peer {
    * Starts it on this core, on loopback, on ports of its own; resolves once it accepts.
    * @param door what it will be measured at
    * @param settings of our server, as environment variables; others pass them by
+   * @param shape what it will be loaded with
    */
   start(
     core: number | undefined,
     door: string,
     settings?: Readonly<Record<string, string>>,
+    shape?: string,
   ): Promise<Running>
 }

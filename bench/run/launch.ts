@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { connect, createServer } from 'node:net'
+import { sessionMembers } from '../driver/processes.ts'
 import { onCore } from './cores.ts'
 
 /** A server that does not accept connections by then will not be waited for. In milliseconds. */
@@ -22,7 +23,7 @@ export interface LaunchOptions {
 const running = new Set<Launched>()
 let guarded = false
 
-/** A child process, in a process group of its own that ends when we do. */
+/** A child process, in a session of its own that ends when the child or this process does. */
 export class Launched {
   readonly child: ChildProcess
   /** What it said last, standard output and error together. */
@@ -53,6 +54,9 @@ export class Launched {
         running.delete(this)
         done()
       })
+      // Its own children may be in other groups (Pushpin's are) and outlive a kill. They would keep our
+      // ends of their output open, so that it never closes.
+      this.child.once('exit', () => this.kill())
       this.child.once('close', (code, killer) => {
         this.ending = killer ?? `exit code ${code}`
         running.delete(this)
@@ -90,14 +94,16 @@ export class Launched {
   /** Asks it to end, then makes it. */
   async stop(): Promise<void> {
     signal(this, 'SIGTERM')
-    const timer = setTimeout(() => signal(this, 'SIGKILL'), STOP_MS)
+    const timer = setTimeout(() => this.kill(), STOP_MS)
     await this.#ended
     clearTimeout(timer)
   }
 
-  /** Ends it and its whole group now. */
+  /** Ends it and everything that it started now. */
   kill(): void {
+    if (this.hasEnded) return
     signal(this, 'SIGKILL')
+    for (const pid of sessionMembers(this.pid)) send(pid, 'SIGKILL')
   }
 }
 
@@ -147,9 +153,13 @@ function accepts(port: number): Promise<boolean> {
 
 function signal(launched: Launched, name: 'SIGTERM' | 'SIGKILL'): void {
   const pid = launched.child.pid
-  if (pid === undefined || launched.hasEnded) return
+  if (pid !== undefined && !launched.hasEnded) send(-pid, name)
+}
+
+/** @param pid a process, or a group when negative */
+function send(pid: number, name: 'SIGTERM' | 'SIGKILL'): void {
   try {
-    process.kill(-pid, name)
+    process.kill(pid, name)
   } catch {
     // It has ended since.
   }

@@ -36,7 +36,7 @@ export async function measure(planned: Planned, options: MeasureOptions): Promis
   const base = { shape: shape.name, door, peer: peer.name, round }
   let server: Running | undefined
   try {
-    server = await peer.start(options.cores.server, door, shape.settings)
+    server = await peer.start(options.cores.server, door, shape.settings, shape.name)
     const job: Job = {
       peer: peer.name,
       door,

@@ -12,8 +12,8 @@ import { BODY_BYTES, DRAIN_MS, type ShapeRun, streamDoor } from './shape.ts'
 /** Publishes under way at once when saturated, and the connections they share, pipelined. */
 export const UNDER_WAY = 64
 export const PUBLISHERS = 4
-/** The same where the server drops what is too much, so that deliveries are waited for. */
-const UNDER_WAY_DROPPING = 256
+/** The same where the server drops what is too much, or answers nothing, so that deliveries are waited for. */
+const UNDER_WAY_BY_DELIVERY = 256
 /** Long enough for a JIT to settle and buffers to find their size, in milliseconds. */
 export const WARM_UP_MS = 1500
 /** Between the last handshake and the first message, in milliseconds. */
@@ -97,8 +97,9 @@ export class Crowd {
   saturate(): void {
     const { publishers, subscribers } = this
     const { each, window } = this.#options
-    const dropping = streamDoor(this.#run).drops === true ? UNDER_WAY_DROPPING : undefined
-    const bound = window ?? dropping
+    const { drops, publish, underWay = UNDER_WAY_BY_DELIVERY } = streamDoor(this.#run)
+    const unheard = drops === true || publish.unanswered === true
+    const bound = window ?? (unheard ? underWay : undefined)
     if (bound === undefined) publishers.saturate(UNDER_WAY)
     else {
       publishers.saturateByDelivery(bound, () => Math.floor(subscribers.counter.total / each))
