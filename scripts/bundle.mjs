@@ -22,8 +22,9 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20.10',
-  // ZeroMQ is compiled for each machine, Socket.IO has files beside its code; nobody needs the others.
-  external: ['zeromq', 'socket.io', 'bufferutil', 'utf-8-validate'],
+  // ZeroMQ is compiled for each machine, Socket.IO has files beside its code, and what is only imported when it is
+  // needed has no names any more once it is joined in from CommonJS; nobody needs the others.
+  external: ['zeromq', 'socket.io', '@redis/client', 'bufferutil', 'utf-8-validate'],
   // What packages of CommonJS ask Node for.
   banner: {
     js: "import { createRequire as requireFor } from 'node:module'; const require = requireFor(import.meta.url);",

@@ -303,10 +303,6 @@ function sum(list, key) {
 }
 
 /** @returns the exit code */
-function sum(list, key) {
-  return list.reduce((all, row) => all + row[key], 0)
-}
-
 function report(rows, seconds) {
   const bad = rows.filter((row) => row.lostCount + row.doubledCount + row.reorderedCount > 0)
   const crashes = programs.flatMap(({ name, crashes: list }) =>

@@ -6,7 +6,6 @@ import { UsageError } from './target.ts'
 import { nodesOf, snapshots, TopRefused, type TopTarget, topTarget } from './top-source.ts'
 import { type TopFrame, topLines } from './top-view.ts'
 
-
 /** Where a management port with the defaults is found. */
 const DEFAULT_URL = 'http://127.0.0.1:8181'
 /** Of what is no terminal, or does not know. */

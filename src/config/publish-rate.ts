@@ -33,5 +33,6 @@ export const publishRate = Type.Object(
       'How fast may be published. What is too fast is refused with 429 and Retry-After over HTTP, ' +
       "and in each door's own words elsewhere.",
     additionalProperties: false,
+    default: {},
   },
 )

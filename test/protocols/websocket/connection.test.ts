@@ -21,6 +21,7 @@ function stalled(maxUnsentBytes: number) {
       if (!stream.takesAll) stream.unsent += bytes.length
     },
     whenSent: (then: () => void): void => void taken.push(then),
+    owedBy(): void {},
   }
   const context = {
     hub: { head: makeId(1, 0) } as Hub,
