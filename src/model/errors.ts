@@ -36,7 +36,7 @@ export const ERRORS = {
   forbidden: {
     status: 403,
     message: 'This user may not do that.',
-    help: '`fanfare access explain` says who may do what, and by which rule.',
+    help: 'Ask `fanfare access explain` who may do what, and by which rule.',
   },
   not_trusted: {
     status: 403,
