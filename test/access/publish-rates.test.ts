@@ -17,6 +17,13 @@ async function publish(
   return fetch(url, { method: 'POST', body: 'x', ...init })
 }
 
+function lines(count: number): RequestInit {
+  return {
+    headers: { 'Content-Type': 'application/x-ndjson' },
+    body: '{"body":"x"}\n'.repeat(count),
+  }
+}
+
 it('over HTTP it is 429 with Retry-After, and nothing is stored', async () => {
   const world = await startServer(rates('perChannel: 2/m'))
   expect((await publish(world, 'a')).status).toBe(202)
@@ -42,10 +49,6 @@ it('looking at a channel, making it and deleting it are no messages', async () =
 
 it('several messages in one request are as many', async () => {
   const world = await startServer(rates("perChannel: '10/m burst 3'"))
-  const lines = (count: number): RequestInit => ({
-    headers: { 'Content-Type': 'application/x-ndjson' },
-    body: '{"body":"x"}\n'.repeat(count),
-  })
   expect((await publish(world, 'a', lines(2))).status).toBe(202)
   expect((await publish(world, 'a', lines(2))).status).toBe(429)
   expect((await publish(world, 'a', lines(1))).status).toBe(202)
