@@ -49,6 +49,8 @@ export interface Session {
   connect(): readonly Step[]
   /** What to send once connected, if anything: doors that are asked for each message. */
   ask?(): Uint8Array | undefined
+  /** How long the server has told it to wait before it comes back, in ms; undefined: as its clients do by themselves. */
+  told?(): number | undefined
   /** Looks at the next bytes that came; returns what to send for them, if anything. */
   take(bytes: Buffer, from: number, to: number): Uint8Array | undefined
 }

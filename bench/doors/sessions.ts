@@ -49,23 +49,29 @@ export class LastMatch {
  * Clients whose cursor can be read off what they are sent.
  * @param pattern where the cursor is, as its first group; with the flag `g`
  * @param connect how such a client opens its connection, with a cursor once it has one
+ * @param wait where it is told how long to wait before it comes back, in ms, likewise
  */
 export function returningBy(
   pattern: RegExp,
   connect: (channel: string, cursor: string | undefined) => readonly Step[],
   backoff: (attempt: number) => number,
+  wait?: RegExp,
 ): Returning {
   return {
     backoff,
     session(channel): Session {
       const cursor = new LastMatch(pattern)
+      const told = wait && new LastMatch(wait)
       return {
         connect() {
           cursor.cut()
+          told?.cut()
           return connect(channel, cursor.value)
         },
+        told: () => (told?.value === undefined ? undefined : Number(told.value)),
         take(bytes, from, to) {
           cursor.take(bytes, from, to)
+          told?.take(bytes, from, to)
           return undefined
         },
       }

@@ -5,6 +5,9 @@ import { EVENT_SOURCE_MS, LastMatch, returningBy, websocketBackoff } from './ses
 /** An event's id, once the whole event has come. */
 const EVENT_ID = /id: (\S+)\n(?:[^\n]+\n)*\n/g
 
+/** How long an EventSource is to wait. */
+const RETRY = /retry: (\d+)\n/g
+
 /** Server-Sent Events: one GET, then events for as long as the connection stands. */
 export function sseDoor(path: (channel: string) => string, publish: PublishForm): StreamDoor {
   const open = (channel: string, cursor?: string): Step[] => {
@@ -20,7 +23,7 @@ export function sseDoor(path: (channel: string) => string, publish: PublishForm)
     publish,
     subscribe: (channel) => open(channel),
     subtree: (prefix) => open(prefix),
-    returning: returningBy(EVENT_ID, open, () => EVENT_SOURCE_MS),
+    returning: returningBy(EVENT_ID, open, () => EVENT_SOURCE_MS, RETRY),
   }
 }
 

@@ -27,7 +27,7 @@ async function restartUnder(run: ShapeRun): Promise<Measured> {
   const attempts = new Uint32Array(count)
   let over = false
   const later = (client: Client): void => {
-    const wait = returning.backoff(attempts[client.index] ?? 0)
+    const wait = client.session.told?.() ?? returning.backoff(attempts[client.index] ?? 0)
     attempts[client.index] = (attempts[client.index] ?? 0) + 1
     const timer = setTimeout(() => {
       timers.delete(timer)
@@ -96,7 +96,7 @@ export const avalanche: Shape = {
   name: 'avalanche',
   group: 'avalanche',
   title: `Avalanche: the server is started again under ${written(CLIENTS)} clients`,
-  about: `A new version is deployed: everybody loses the connection at once, and comes back as the clients of its protocol do (EventSource after 3 s, Socket.IO after 0.5 to 5 s, WebSocket clients after 0.25 s doubling to 30 s, Redis clients after 0.05 s doubling to 2 s). Times are from the moment when the new server accepts connections.`,
+  about: `A new version is deployed: everybody loses the connection at once, and comes back as the clients of its protocol do (EventSource after 3 s or what it was told, Socket.IO after 0.5 to 5 s, WebSocket clients after 0.25 s doubling to 30 s, Redis clients after 0.05 s doubling to 2 s). Times are from the moment when the new server accepts connections.`,
   doors: ['sse', 'websocket', 'socketio', 'redis'],
   against: ['socketio'],
   metrics: [

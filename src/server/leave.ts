@@ -4,8 +4,12 @@ import type { Parts } from './parts.ts'
 
 /** Between two groups that are sent elsewhere, in ms. */
 const STEP = 10
-/** So many connections leave in a ms, unless that takes more than half of the time there is. */
-const EACH_MS = 1
+/**
+ * So many connections leave in a ms, unless that takes more than half of the time there is: where they may go to
+ * another server, few, so that they come there bit by bit; where they wait for this one to come back, as many as
+ * can be told without keeping anybody waiting.
+ */
+const EACH_MS = { elsewhere: 1, nowhere: 10 }
 /** How often those that have not gone are asked again, in ms. */
 const AGAIN = 50
 /** How long a client whose connection was ended may take to close its half, in ms. */
@@ -23,6 +27,7 @@ export async function leave(parts: Parts): Promise<void> {
   http.leaving = true
   let gone = false
   const closed = closeDoors(parts).then(() => (gone = true))
+  const rate = hasOthers(parts) ? EACH_MS.elsewhere : EACH_MS.nowhere
   await spread(leaversOf(parts), limits.drainTimeout / 2)
   const cutFrom = performance.now() + LINGER
   // Whoever was busy, or came by a connection that was still open.
@@ -34,7 +39,7 @@ export async function leave(parts: Parts): Promise<void> {
 
   /** A few at a time: all at once would come back to another server at once. */
   async function spread(all: readonly Leaver[], longest: number): Promise<void> {
-    const time = Math.min(longest, all.length / EACH_MS)
+    const time = Math.min(longest, all.length / rate)
     const began = performance.now()
     for (let sent = 0; sent < all.length; ) {
       const share = time === 0 ? 1 : (performance.now() - began) / time
@@ -43,6 +48,11 @@ export async function leave(parts: Parts): Promise<void> {
       if (sent < all.length) await pause(STEP)
     }
   }
+}
+
+/** Whether there may be other servers with the same messages. */
+function hasOthers({ held }: Parts): boolean {
+  return Object.values(held?.config.stores ?? {}).some(({ type }) => type === 'redis')
 }
 
 /** Whoever has had its last word and does not go: its machine may be gone. */

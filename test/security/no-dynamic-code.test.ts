@@ -21,6 +21,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   'src/repository/git.ts': 'spawn: git, which reads commits',
   'src/cli/listen-daemon.ts': 'spawn, execFileSync: this program itself, and ps',
   'src/cli/listen-notifier.ts': "execFile: the desktop's notifications, and xdg-open",
+  'src/cli/systemd.ts': 'execFile: systemd-notify, where systemd has started it',
 }
 
 function filesOf(folder: string): string[] {
