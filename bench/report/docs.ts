@@ -61,6 +61,7 @@ function measured(report: Report): string {
     markdownTable(verdictCells(report.verdicts)),
     '## Where we lose',
     ...losses(report.sections),
+    ...failures(report),
   ]
   for (const [name, sections] of byShape(report.sections)) {
     const shape = sections[0]?.shape
@@ -75,6 +76,17 @@ function measured(report: Report): string {
     }
   }
   return `${parts.join('\n\n')}\n`
+}
+
+/** Runs of peers that count for nothing: something was lost, or came to no end. */
+function failures({ runs }: Report): string[] {
+  const failed = runs.filter(({ problems }) => problems.length > 0)
+  if (failed.length === 0) return []
+  const lines = failed.map(
+    ({ shape, door, peer, round, problems }) =>
+      `- ${shape}, ${door}, ${peer}, round ${round}: ${problems[0] ?? ''}`,
+  )
+  return ['## Runs that failed', `They are left out of the tables.\n\n${lines.join('\n')}`]
 }
 
 /** What only shows what is possible: no server that one could choose instead. */

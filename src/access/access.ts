@@ -35,6 +35,10 @@ export class Access {
   /** Who follows without a key, where it makes no difference whether that is a trusted peer. */
   #anyone: Caller | undefined
   #version = 0
+  /** Who was asked for last: those who come one after the other come mostly from one place, and share it. */
+  #lastPeer:
+    | { readonly address: string; readonly version: number; readonly caller: Caller }
+    | undefined
 
   /** @throws Error when keys cannot be read */
   constructor(settings: AccessSettings, onError: (error: unknown) => void, rates?: Rates) {
@@ -162,7 +166,11 @@ export class Access {
 
   /** Who stands at the other end of a socket that carries nothing else to tell it by. */
   identifyPeer(peer: string): Caller {
-    return this.#trust.trusts(peer) ? this.#trusted(peer) : this.#unknown(peer, peer)
+    const last = this.#lastPeer
+    if (last?.address === peer && last.version === this.#version) return last.caller
+    const caller = this.#trust.trusts(peer) ? this.#trusted(peer) : this.#unknown(peer, peer)
+    this.#lastPeer = { address: peer, version: this.#version, caller }
+    return caller
   }
 
   /** A user who has logged in with a session of its own. */

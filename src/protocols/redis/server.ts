@@ -18,6 +18,7 @@ import type { Args, ParserLimits } from './parser.ts'
 import { channelOf, type Kind } from './subscriptions.ts'
 import { CommandTable } from './table.ts'
 import { ReplyWriter } from './writer.ts'
+import { Woken } from './xread.ts'
 
 /** As Redis has it: a client that is gone without a word is noticed, in ms. */
 const KEEP_ALIVE = 300_000
@@ -28,6 +29,8 @@ const TOO_MANY = Buffer.from('-ERR max number of clients reached\r\n')
 export class RedisServer {
   config: RedisConfig
   readonly limits: Limits
+  /** Reads that have something to look at. */
+  readonly woken = new Woken()
   readonly parserLimits: ParserLimits
   readonly hub: Hub
   /** For whoever looks after all doors. */

@@ -80,6 +80,30 @@ const WAKE: Encoder = {
   encode: () => NOTHING,
 }
 
+/** Reads in one loop turn, each with an answer of its own. */
+const AT_ONCE = 128
+
+/** Reads that were woken, in their order: thousands may wait for one message, and others for their turn. */
+export class Woken {
+  #due: BlockedRead[] = []
+  #scheduled = false
+  readonly #run = (): void => {
+    const now = this.#due.slice(0, AT_ONCE)
+    this.#due = this.#due.slice(AT_ONCE)
+    this.#scheduled = this.#due.length > 0
+    if (this.#scheduled) setImmediate(this.#run)
+    for (const read of now) read.look()
+  }
+
+  /** Not at once: the hub may be telling others, too. */
+  add(read: BlockedRead): void {
+    this.#due.push(read)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    queueMicrotask(this.#run)
+  }
+}
+
 /** The longest that a Node.js timer can wait, in ms. */
 const LONGEST = 2 ** 31 - 1
 
@@ -87,6 +111,7 @@ const LONGEST = 2 ** 31 - 1
 export class BlockedRead implements Sink, Waiting {
   readonly unsent = 0
   readonly #hub: Hub
+  readonly #woken: Woken
   readonly #request: ReadRequest
   readonly #selectors: Selectors
   readonly #done: (outcome: { found?: Found; error?: unknown }) => void
@@ -102,12 +127,13 @@ export class BlockedRead implements Sink, Waiting {
    * @param done called once, unless it is cancelled before; without either when the time is over
    */
   constructor(
-    hub: Hub,
+    { hub, woken }: { readonly hub: Hub; readonly woken: Woken },
     request: ReadRequest,
     ms: number,
     done: (outcome: { found?: Found; error?: unknown }) => void,
   ) {
     this.#hub = hub
+    this.#woken = woken
     this.#request = request
     this.#done = done
     this.#selectors = new Selectors(request.streams.map(({ channel }) => channel))
@@ -130,8 +156,7 @@ export class BlockedRead implements Sink, Waiting {
     this.#following = false
     this.#subscription = undefined
     if (reason === 'failed') this.#finish({ error: new Error('the store could not be read') })
-    // Not at once: the hub may be telling others, too.
-    else queueMicrotask(() => this.#look())
+    else this.#woken.add(this)
   }
 
   cancel(): void {
@@ -154,7 +179,8 @@ export class BlockedRead implements Sink, Waiting {
     if (this.#following) this.#subscription = subscription
   }
 
-  #look(): void {
+  /** Reads what there is now, or waits on. */
+  look(): void {
     if (this.#over) return
     attempt(
       () => readStreams(this.#hub, this.#request),

@@ -9,6 +9,7 @@ import {
   type EngineSocket,
   forgetRequest,
   type IoSocket,
+  sendAway,
   setPid,
   waitingPackets,
 } from './engine.ts'
@@ -248,7 +249,7 @@ export class Connection implements UserConnection, Recoverable {
    */
   leave(): void {
     this.#leaving = true
-    if (this.#commands === 0) this.#conn.close()
+    if (this.#commands === 0) sendAway(this.#conn)
   }
 
   // --- recovery ---
@@ -344,7 +345,7 @@ export class Connection implements UserConnection, Recoverable {
   #turnOver(): void {
     if (--this.#commands > 0) return
     this.#tail = DONE
-    if (this.#leaving) this.#conn.close()
+    if (this.#leaving) sendAway(this.#conn)
   }
 
   // --- what clients are told ---

@@ -72,6 +72,17 @@ export function directOf(transport: Transport): Direct | undefined {
   return { webSocket, socket: webSocket.raw }
 }
 
+/**
+ * Sends a client away. It is told that its transport closes, and has the end of the stream behind that: whoever does
+ * not answer need not be waited for. May be called again.
+ */
+export function sendAway(conn: EngineSocket): void {
+  const direct = directOf(conn.transport)
+  conn.close()
+  // What is still in the queue goes first.
+  if (direct && direct.webSocket.readyState > direct.webSocket.OPEN) direct.socket.end()
+}
+
 /** All connections, whether they have a session or not. */
 export function connectionsOf(io: IoServer): EngineSocket[] {
   return Object.values((io.engine as unknown as EngineInside).clients)

@@ -17,6 +17,7 @@ import {
   type IoServer,
   type IoSocket,
   RawWebSocketServer,
+  sendAway,
   setMaxBytes,
 } from './engine.ts'
 import { Logins } from './login.ts'
@@ -155,7 +156,7 @@ class SocketIoMount implements Mount {
       leave: () => {
         const connection = this.#connections.get(conn)
         if (connection) connection.leave()
-        else conn.close()
+        else sendAway(conn)
       },
     }))
   }

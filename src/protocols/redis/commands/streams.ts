@@ -97,9 +97,8 @@ async function foundOrWait(
   if (found.streams.length > 0 || block === undefined || connection.socket.destroyed) {
     return (out) => writeFound(out, found)
   }
-  const { hub } = connection.server
   return new Promise((resolve, reject) => {
-    const read = new BlockedRead(hub, request, block, ({ found: later, error }) => {
+    const read = new BlockedRead(connection.server, request, block, ({ found: later, error }) => {
       connection.waiting = undefined
       if (error === undefined) resolve((out) => writeFound(out, later))
       else reject(asError(error))
