@@ -23,21 +23,37 @@ function scopes(who: string, publish: string[]) {
   }
 }
 
+/** How tokens are verified, wherever they are taken. */
+export const tokenKeys = {
+  secret: Type.Optional(
+    Type.String({
+      description: 'Verifies HS256, HS384 and HS512.',
+      minLength: 16,
+      writeOnly: true,
+    }),
+  ),
+  publicKey: Type.Optional(
+    Type.String({
+      description: 'Verifies RS256, ES256, EdDSA and their kin: a public key in PEM.',
+      minLength: 1,
+    }),
+  ),
+}
+
+/** What is looked at in them. */
+export const tokenClaims = {
+  issuer: Type.Optional(Type.String({ description: 'What `iss` must be.' })),
+  audience: Type.Optional(Type.String({ description: 'What `aud` must hold.' })),
+  claim: Type.String({
+    description: 'The claim that is the id of the user.',
+    default: 'sub',
+    minLength: 1,
+  }),
+}
+
 const jwt = Type.Object(
   {
-    secret: Type.Optional(
-      Type.String({
-        description: 'Verifies HS256, HS384 and HS512.',
-        minLength: 16,
-        writeOnly: true,
-      }),
-    ),
-    publicKey: Type.Optional(
-      Type.String({
-        description: 'Verifies RS256, ES256, EdDSA and their kin: a public key in PEM.',
-        minLength: 1,
-      }),
-    ),
+    ...tokenKeys,
     jwks: Type.Optional(
       Type.String({
         description:
@@ -46,13 +62,7 @@ const jwt = Type.Object(
         examples: ['https://login.example/.well-known/jwks.json'],
       }),
     ),
-    issuer: Type.Optional(Type.String({ description: 'What `iss` must be.' })),
-    audience: Type.Optional(Type.String({ description: 'What `aud` must hold.' })),
-    claim: Type.String({
-      description: 'The claim that is the id of the user.',
-      default: 'sub',
-      minLength: 1,
-    }),
+    ...tokenClaims,
     scopes: Type.String({
       description:
         "The claim that says what its bearer may do: lists of rules as publish, subscribe, history, presence, and manage. Mercure's claim is read, too. Without either, it may do what `users` says.",

@@ -1,4 +1,5 @@
 import { type Static, Type } from 'typebox'
+import { tokenClaims, tokenKeys } from '../access/config.ts'
 import { Duration, LONGEST_TIMER, StoreName } from '../config/kinds.ts'
 import type { ConfigFragment } from '../config/schema.ts'
 
@@ -40,26 +41,8 @@ export const usersKey = Type.Object(
     jwt: Type.Optional(
       Type.Object(
         {
-          secret: Type.Optional(
-            Type.String({
-              description: 'Verifies HS256, HS384 and HS512.',
-              minLength: 16,
-              writeOnly: true,
-            }),
-          ),
-          publicKey: Type.Optional(
-            Type.String({
-              description: 'Verifies RS256, ES256, EdDSA and their kin: a public key in PEM.',
-              minLength: 1,
-            }),
-          ),
-          issuer: Type.Optional(Type.String({ description: 'What `iss` must be.' })),
-          audience: Type.Optional(Type.String({ description: 'What `aud` must hold.' })),
-          claim: Type.String({
-            description: 'The claim that is the id of the user.',
-            default: 'sub',
-            minLength: 1,
-          }),
+          ...tokenKeys,
+          ...tokenClaims,
         },
         {
           description: 'Lets users log in with a JSON Web Token instead of a session.',
