@@ -403,7 +403,7 @@ export class RedisConnection implements Sink, WheelItem {
       if (this.#closing) return
       command = this.server.table.find(args)
       if (this.#slots.length > 0 && !this.#mayOverlap(command)) {
-        this.#held = true
+        this.#hold()
         return
       }
       this.#admit(command)
@@ -414,7 +414,7 @@ export class RedisConnection implements Sink, WheelItem {
       if (later) this.#later(command, later)
     } catch (error) {
       if (this.#slots.length > 0 && !command) {
-        this.#held = true
+        this.#hold()
         return
       }
       out.truncate(Math.min(mark, out.length))
@@ -426,6 +426,11 @@ export class RedisConnection implements Sink, WheelItem {
     // Messages and what SUBSCRIBE is answered are no replies in this sense, as in Redis.
     if (silent && !command?.subscribes) out.truncate(Math.min(mark, out.length))
     if (replies === 'skip' && this.replies === 'skip') this.replies = 'on'
+  }
+
+  #hold(): void {
+    this.#held = true
+    this.#parser.hold()
   }
 
   #mayOverlap(command: Command): boolean {
