@@ -1,0 +1,72 @@
+/** What a page in somebody's browser can do with what that browser may. */
+import { expect, it } from 'vitest'
+import { backend } from '../access/backend.ts'
+import { KeyFile } from '../access/keyed.ts'
+import { handshake } from '../protocols/websocket/frame-client.ts'
+import { RawClient, request } from '../support/raw.ts'
+import { startServer } from '../support/server.ts'
+
+const EVIL = { Origin: 'https://evil.example' }
+
+it.each([
+  ['text/html', true],
+  ['TEXT/HTML; charset=utf-8', true],
+  ['image/svg+xml', true],
+  ['application/xhtml+xml', true],
+  // A browser goes by the last.
+  ['text/plain, text/html', true],
+  ['text/plain; x=y, text/html', true],
+  ['', true],
+  ['text/plain; charset=utf-8', false],
+  ['application/json', false],
+  ['application/x-www-form-urlencoded', false],
+])('a message of type %j makes no page of this server: %s', async (type, isBound) => {
+  const { port } = await startServer()
+  const script = '<script>fetch("/publisher/all", { method: "POST", body: "x" })</script>'
+  await request(port, 'POST', '/publisher/c', { 'Content-Type': type }, script)
+
+  const { headers, body } = await request(port, 'GET', '/subscriber/c')
+
+  expect(body.toString()).toBe(script)
+  expect(headers['content-type']).toBe(type)
+  expect(headers['content-security-policy']).toBe(isBound ? 'sandbox' : undefined)
+  expect(headers['x-content-type-options']).toBe(isBound ? 'nosniff' : undefined)
+})
+
+async function open(port: number, path: string, headers: Record<string, string>): Promise<string> {
+  const client = await RawClient.connect(port)
+  client.send(handshake(path, headers))
+  return (await client.takeUntil('\r\n')).trim()
+}
+
+it('a page that was not named reads by a WebSocket nothing of what its browser remembers', async () => {
+  const file = new KeyFile()
+  const key = file.make('ann', { subscribe: ['/'] })
+  const { asked, url } = await backend(({ headers }) => {
+    const { cookie } = headers as { cookie?: string }
+    return cookie === undefined ? [403, undefined] : [200, { allow: true, subscribe: ['/'] }]
+  })
+  const access = file.yaml(`hook: { url: "${url}", on: [connect] }, anonymous: { subscribe: [] }`)
+  const location = (prefix: string, more: string): string =>
+    `  - { type: websocket, prefix: /${prefix}/, ${more} }\n`
+  const { port } = await startServer(
+    `trustedPeers: []\nlocations:\n${location('any', 'allow_origin: "*"')}` +
+      location('trusting', 'allow_origin: "*", allow_credentials: true') +
+      location('named', `allow_origin: "${EVIL.Origin}"`) +
+      access,
+  )
+  const cookie = { Cookie: 'session=ann' }
+  const basic = { Authorization: `Basic ${Buffer.from(`:${key}`).toString('base64')}` }
+
+  expect(await open(port, '/any/c', { ...EVIL, ...cookie })).toContain(' 401 ')
+  expect(await open(port, '/any/c', { ...EVIL, ...basic })).toContain(' 403 ')
+  expect(asked.map(({ headers }) => headers)).toEqual([{}])
+
+  for (const path of ['/trusting/c', '/named/c']) {
+    expect(await open(port, path, { ...EVIL, ...cookie })).toContain(' 101 ')
+    expect(await open(port, path, { ...EVIL, ...basic })).toContain(' 101 ')
+  }
+  // What the page itself knows, and no page at all.
+  expect(await open(port, `/any/c?access_token=${key}`, EVIL)).toContain(' 101 ')
+  expect(await open(port, '/any/c', cookie)).toContain(' 101 ')
+})
