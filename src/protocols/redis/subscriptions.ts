@@ -75,6 +75,12 @@ export class Subscriptions {
     return channel.size + pattern.size + shard.size
   }
 
+  /** All of it. */
+  get selectors(): Selectors {
+    const { channel, pattern, shard } = this.#names
+    return new Selectors([...channel, ...shard].map(channelOf), [], [...pattern].map(patternOf))
+  }
+
   /** As the client spelled them, in its order. */
   names(kind: Kind): string[] {
     return [...this.#names[kind]]
