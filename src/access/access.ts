@@ -128,10 +128,13 @@ export class Access {
 
   /**
    * Who wants to follow over HTTP: as `identify`, without a look at who is trusted where that makes no difference.
-   * @throws FanfareError as `identify`
+   * @param origins origins of pages that may read
+   * @throws FanfareError as `identify`; `wrong_host`
    */
   identifyFollower(request: Asker, origins: readonly string[] = []): MaybePromise<Caller> {
-    return this.#anyone && !mayShow(request) ? this.#anyone : this.identify(request, origins)
+    const shows = mayShow(request)
+    if (!shows && this.#trust.mayBeRebound(request, origins)) throw wrongHost(request)
+    return this.#anyone && !shows ? this.#anyone : this.identify(request)
   }
 
   /**
@@ -393,6 +396,16 @@ function anyoneOf({ anonymous, trusted, hook }: Identities): Caller | undefined 
   )
   if (!all || hook?.asksOn('connect') || hook?.asksOn('subscribe')) return undefined
   return { kind: 'anonymous', name: '', grants: anonymous }
+}
+
+function wrongHost(request: Asker): FanfareError {
+  const host = JSON.stringify((request.header('host') ?? '').slice(0, 80))
+  return new FanfareError(
+    'wrong_host',
+    `A page could have pointed ${host} at this machine, to read here what it can not read itself.`,
+    'Ask for localhost or an address; name the page in allow_origin; or, where a proxy of this machine asks, ' +
+      'name that in trustedProxies.',
+  )
 }
 
 function mustBeAllowed(

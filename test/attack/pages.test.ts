@@ -1,10 +1,10 @@
 /** What a page in somebody's browser can do with what that browser may. */
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { backend } from '../access/backend.ts'
 import { KeyFile } from '../access/keyed.ts'
 import { handshake } from '../protocols/websocket/frame-client.ts'
-import { RawClient, request } from '../support/raw.ts'
-import { startServer } from '../support/server.ts'
+import { RawClient, request, requestBytes } from '../support/raw.ts'
+import { PATHS, startServer } from '../support/server.ts'
 
 const EVIL = { Origin: 'https://evil.example' }
 
@@ -70,3 +70,36 @@ it('a page that was not named reads by a WebSocket nothing of what its browser r
   expect(await open(port, `/any/c?access_token=${key}`, EVIL)).toContain(' 101 ')
   expect(await open(port, '/any/c', cookie)).toContain(' 101 ')
 })
+
+describe.each(PATHS)('over $path', ({ lean }) => {
+  it.each<[string, number, Record<string, string>, string]>([
+    ['a page that had its name pointed here', 421, { Host: 'evil.example:8080' }, ''],
+    ['whatever it adds', 421, { Host: 'EVIL.example.', Referer: 'http://evil.example/' }, ''],
+    ['localhost', 200, { Host: 'localhost:8080' }, ''],
+    ['an address', 200, { Host: '[::1]:8080' }, ''],
+    ['a name of this machine', 200, { Host: 'workstation' }, ''],
+    ['a name that nobody else has', 200, { Host: 'push.test:8080' }, ''],
+    ['somebody who shows a key', 401, { Host: 'push.example', Authorization: 'Bearer x' }, ''],
+    ['a proxy that says so', 200, { Host: 'push.example', 'X-Forwarded-For': '192.0.2.1' }, ''],
+    ['a proxy that is named', 200, { Host: 'push.example' }, 'trustedProxies: [127.0.0.1]'],
+    ['a page over TLS', 200, { Host: 'push.example', 'Sec-Fetch-Site': 'same-origin' }, ''],
+    ['a page that is named', 200, { Host: 'push.example:8080' }, named('http://push.example:8080')],
+    ['where all pages may read', 200, { Host: 'push.example' }, named('*')],
+    ['where another page is named', 421, { Host: 'evil.example' }, named('https://push.example')],
+  ])('%s reads: %s', async (_, status, headers, yaml) => {
+    const { port, server } = await startServer(yaml, { lean })
+    await server.hub().publish({ channel: 'c' as never, body: Buffer.from('x') })
+
+    expect((await request(port, 'GET', '/subscriber/c', headers)).status).toBe(status)
+
+    const stream = await RawClient.connect(port)
+    const accept = { Accept: 'text/event-stream' }
+    stream.send(requestBytes('GET', '/subscriber/c?since=all', { ...headers, ...accept }))
+    expect(await stream.takeUntil('\r\n')).toContain(` ${status} `)
+  })
+})
+
+/** A subscriber's location for pages of an origin. */
+function named(origin: string): string {
+  return `locations: [{ type: subscriber, prefix: /subscriber/, allow_origin: "${origin}" }]`
+}
