@@ -6,9 +6,10 @@ import { type Caller, shownCaller } from './caller.ts'
 import { credentialOf, mayShow } from './credential.ts'
 import { Expiries } from './expiries.ts'
 import { Grants, scopesFrom } from './grants.ts'
-import type { Hook, HookEvent, Verdict } from './hook.ts'
+import type { Hook, HookEvent } from './hook.ts'
 import { type AccessSettings, callerOfKey, Identities } from './identity.ts'
 import type { Rates } from './rates.ts'
+import { mayNot, mustBeAllowed, shown, upper, wrongHost } from './refusals.ts'
 import { type Credentials, isForeign, Trust } from './trust.ts'
 
 /** A request over HTTP, as far as it says who asks. */
@@ -114,9 +115,25 @@ export class Access {
   /**
    * Who asks over HTTP. What it shows decides; without that, its address.
    * @param origins origins of pages that may publish although they are not this server's own
-   * @throws FanfareError `not_authorized` for what is shown and is not valid; `bad_request`, `access_unavailable`
+   * @throws FanfareError `not_authorized` for what is shown and is not valid; `bad_request`, `access_unavailable`,
+   * `wrong_host`
    */
   identify(request: Asker, origins: readonly string[] = []): MaybePromise<Caller> {
+    this.#mustBeMeant(request, origins)
+    return this.#identified(request, origins)
+  }
+
+  /**
+   * Who wants to follow over HTTP: as `identify`, without a look at who is trusted where that makes no difference.
+   * @param origins origins of pages that may read
+   * @throws FanfareError as `identify`
+   */
+  identifyFollower(request: Asker, origins: readonly string[] = []): MaybePromise<Caller> {
+    this.#mustBeMeant(request, origins)
+    return this.#anyone && !mayShow(request) ? this.#anyone : this.#identified(request, [])
+  }
+
+  #identified(request: Asker, origins: readonly string[]): MaybePromise<Caller> {
     const credential = credentialOf(request)
     if (!credential) return this.#byAddress(request, origins)
     const { secret, ambient } = credential
@@ -126,15 +143,11 @@ export class Access {
     return chain(caller, (known): Caller => ({ ...known, foreign: true }))
   }
 
-  /**
-   * Who wants to follow over HTTP: as `identify`, without a look at who is trusted where that makes no difference.
-   * @param origins origins of pages that may read
-   * @throws FanfareError as `identify`; `wrong_host`
-   */
-  identifyFollower(request: Asker, origins: readonly string[] = []): MaybePromise<Caller> {
-    const shows = mayShow(request)
-    if (!shows && this.#trust.mayBeRebound(request, origins)) throw wrongHost(request)
-    return this.#anyone && !shows ? this.#anyone : this.identify(request)
+  /** What somebody knows who shows it was not pointed here. @throws FanfareError `wrong_host`, or as `credentialOf` */
+  #mustBeMeant(request: Asker, origins: readonly string[]): void {
+    if (this.#trust.mayBeRebound(request, origins) && !credentialOf(request)) {
+      throw wrongHost(request)
+    }
   }
 
   /**
@@ -396,49 +409,4 @@ function anyoneOf({ anonymous, trusted, hook }: Identities): Caller | undefined 
   )
   if (!all || hook?.asksOn('connect') || hook?.asksOn('subscribe')) return undefined
   return { kind: 'anonymous', name: '', grants: anonymous }
-}
-
-function wrongHost(request: Asker): FanfareError {
-  const host = JSON.stringify((request.header('host') ?? '').slice(0, 80))
-  return new FanfareError(
-    'wrong_host',
-    `A page could have pointed ${host} at this machine, to read here what it can not read itself.`,
-    'Ask for localhost or an address; name the page in allow_origin; or, where a proxy of this machine asks, ' +
-      'name that in trustedProxies.',
-  )
-}
-
-function mustBeAllowed(
-  { allow, reason }: Verdict,
-  code: 'forbidden' | 'not_authorized',
-  words: string,
-): void {
-  if (!allow) throw new FanfareError(code, reason ?? words)
-}
-
-function mayNot(
-  caller: Caller,
-  action: 'subscribe' | 'history',
-  selectors: Selectors,
-): FanfareError {
-  const names = [
-    ...selectors.channels,
-    ...selectors.prefixes.map((prefix) => prefix || '/'),
-    ...selectors.patterns,
-  ]
-  const what = names.length === 1 ? shown(names[0] ?? '') : 'all of that'
-  const words =
-    action === 'subscribe'
-      ? `may not subscribe to ${what}`
-      : `may not read what was published before on ${what}: leave out the cursor`
-  return new FanfareError('forbidden', `${upper(shownCaller(caller))} ${words}.`)
-}
-
-/** @param name one character a byte */
-function shown(name: string): string {
-  return JSON.stringify(bytesToText(name).slice(0, 80))
-}
-
-function upper(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1)
 }

@@ -20,8 +20,8 @@ const FORWARDING = [
   'x-forwarded-proto',
 ]
 
-/** What no page can have its browser leave out, or say. */
-const UNLIKE_REBOUND = [...FORWARDING, 'sec-fetch-site']
+/** What no page that was pointed here can have its browser say as it reads. */
+const UNLIKE_REBOUND = [...FORWARDING, 'origin', 'sec-fetch-site']
 
 /** All headers that trust looks at, but for the host: a request without them speaks for itself. */
 export const TELLING: ReadonlySet<string> = new Set([...FORWARDING, 'origin', 'sec-fetch-site'])
@@ -86,10 +86,11 @@ export class Trust {
   }
 
   /**
-   * Whether a request to read may be that of a page whose name was pointed at this machine (DNS rebinding). A browser
-   * takes that page for this server's own, and says nothing of where it comes from; but the name shows. Whoever comes
-   * from elsewhere could have come by itself, a proxy says that it is one, and a page over TLS has said where it is from.
-   * @param origins origins of pages that may read
+   * Whether a request may be that of a page whose name was pointed at this machine (DNS rebinding). A browser takes
+   * that page for this server's own, and says nothing of where it comes from as it reads; but the name shows, as it does
+   * where a proxy of this machine lets everybody in without a word. Whoever comes from elsewhere could have come by
+   * itself; and where a browser names an origin, that decides.
+   * @param origins origins of pages that may ask
    */
   mayBeRebound(request: Credentials, origins: readonly string[]): boolean {
     if (request.plain || !isLoopback(request.peer) || this.#proxies.has(request.peer)) return false

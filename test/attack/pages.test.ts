@@ -91,6 +91,7 @@ describe.each(PATHS)('over $path', ({ lean }) => {
     await server.hub().publish({ channel: 'c' as never, body: Buffer.from('x') })
 
     expect((await request(port, 'GET', '/subscriber/c', headers)).status).toBe(status)
+    expect((await request(port, 'GET', '/subscriber/c?x=%20', headers)).status).toBe(status)
 
     const stream = await RawClient.connect(port)
     const accept = { Accept: 'text/event-stream' }
@@ -103,3 +104,15 @@ describe.each(PATHS)('over $path', ({ lean }) => {
 function named(origin: string): string {
   return `locations: [{ type: subscriber, prefix: /subscriber/, allow_origin: "${origin}" }]`
 }
+
+it('whom a proxy of this machine lets in without a word is no trusted peer', async () => {
+  const { port } = await startServer()
+  const post = (headers: Record<string, string>) =>
+    request(port, 'POST', '/publisher/c', headers, 'x')
+  const refused = await post({ Host: 'push.example' })
+  expect(refused.status).toBe(421)
+  expect(refused.body.toString()).toContain('"push.example"')
+  expect(await open(port, '/ws/', { Host: 'push.example' })).toContain(' 421 ')
+  expect((await post({ Host: 'push.example', Origin: 'http://push.example' })).status).toBe(403)
+  expect((await post({ Host: `localhost:${port}` })).status).toBe(202)
+})
