@@ -31,12 +31,22 @@ interface Asking {
 export function credentialOf(request: Asking): Credential | undefined {
   const header = request.header('authorization')
   const { query = '' } = request
-  const inQuery = query !== '' && query.includes(PARAMETER) ? tokenIn(query) : undefined
+  const inQuery = mayName(query) ? tokenIn(query) : undefined
   if (header === undefined) return inQuery === undefined ? undefined : shown(inQuery)
   if (inQuery !== undefined) {
     throw new FanfareError('bad_request', `Show a key once: in Authorization, or as ${PARAMETER}.`)
   }
   return readAuthorization(header)
+}
+
+/** Whether a request may show anything: it need not be read further otherwise. */
+export function mayShow(request: Asking): boolean {
+  return request.header('authorization') !== undefined || mayName(request.query ?? '')
+}
+
+/** Whether the parameter may be there, plain or percent-encoded. */
+function mayName(query: string): boolean {
+  return query !== '' && (query.includes(PARAMETER) || query.includes('%'))
 }
 
 /** A browser remembers what is typed into its own dialogue, and only that. */

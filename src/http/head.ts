@@ -1,4 +1,4 @@
-import { TELLING } from '../access/trust.ts'
+import { isPublicName, TELLING } from '../access/trust.ts'
 
 /**
  * The lean parser of request heads.
@@ -14,7 +14,7 @@ export interface RequestHead {
   readonly query: string
   readonly names: readonly string[]
   readonly values: readonly string[]
-  /** Whether nothing in it tells that the client speaks for somebody else: a page, or whom it forwards for. */
+  /** Whether nothing in it may tell that the client speaks for somebody else: a page, or whom it forwards for. */
   readonly plain: boolean
   /** Bytes of body that follow. */
   readonly length: number
@@ -104,8 +104,10 @@ export function readHead(
       headers.names.push(name)
       headers.values.push(value)
     }
-    if (meaning === 'host') hosts++
-    else if (meaning === 'length') length = Number(value)
+    if (meaning === 'host' || meaning === 'name') {
+      hosts++
+      if (meaning === 'name') plain = false
+    } else if (meaning === 'length') length = Number(value)
     else if (meaning === 'close') keepAlive = false
     else if (meaning === 'upgrade') wishes++
     else if (meaning === 'telling') plain = false
@@ -184,7 +186,7 @@ interface Line {
   readonly text: string
   readonly name: string
   readonly value: string
-  readonly meaning: 'host' | 'length' | 'close' | 'upgrade' | 'telling' | undefined
+  readonly meaning: 'host' | 'name' | 'length' | 'close' | 'upgrade' | 'telling' | undefined
 }
 
 /**
@@ -227,7 +229,7 @@ function lineAt(text: string, at: number, index: number): Line | undefined {
 
 /** @param raw the value with the space around it */
 function meaningOf(name: string, value: string, raw: string): Line['meaning'] | 'foreign' {
-  if (name === 'host') return 'host'
+  if (name === 'host') return isPublicName(value) ? 'name' : 'host'
   // A tab behind the number is right by RFC 9110, and refused by node:http: that is for node:http to say.
   if (name === 'content-length') return /^[\t ]*\d{1,12} *$/.test(raw) ? 'length' : 'foreign'
   if (name === 'connection') {

@@ -53,6 +53,8 @@ describe.each(PATHS)('HTTP over $path', ({ lean }) => {
     expect(reply.status).toBe(400)
     const wrong = await request(port, 'GET', '/events/c?access_token=ffk_secret')
     expect(wrong.status).toBe(401)
+    const encoded = await request(port, 'GET', '/events/c?access%5Ftoken=ffk_secret')
+    expect(encoded.status).toBe(401)
     expect(Buffer.concat([reply.body, wrong.body]).toString()).not.toContain('ffk_secret')
   })
 

@@ -81,3 +81,12 @@ it('on the redis door it is an error, for PUBLISH as for XADD; DEL is none', asy
   expect(await client.ask('PUBLISH', 'a', 'x')).toMatch(/^-ERR .*Try again in \d+ s/)
   expect(await client.ask('PING')).toBe('+PONG')
 })
+
+it('an address has its rate also when it pretends to speak for others', async () => {
+  const anyone = 'access: { anonymous: { publish: [chat] } }'
+  const world = await startServer(`trustedPeers: []\n${rates('perAddress: 1/m')}\n${anyone}`)
+  expect((await publish(world, 'chat')).status).toBe(202)
+  for (const headers of [{ 'X-Forwarded-For': '192.0.2.1' }, { Via: '1.1 nowhere' }]) {
+    expect((await publish(world, 'chat', { headers })).status).toBe(429)
+  }
+})

@@ -4,7 +4,7 @@ import type { Caller } from '../../access/caller.ts'
 import type { EndReason, Sink } from '../../hub/contract.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { FanfareError } from '../../model/errors.ts'
-import type { MaybePromise } from '../../model/maybe.ts'
+import { chain, type MaybePromise } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
 import { contained } from '../../net/contained.ts'
 import { Progress } from '../../net/progress.ts'
@@ -146,13 +146,24 @@ export class RedisConnection implements Sink, WheelItem {
   }
 
   /**
-   * It has said who it is: its bounds fall.
+   * It has said who it is: its bounds fall. What it is subscribed to, it must be allowed as that one, too: a
+   * subscription ends with what it was allowed by.
    * @param caller undefined: that is no more than is known by its address
+   * @throws FanfareError where it is not; nothing has changed then
    */
-  authenticate(caller: Caller | undefined): void {
-    this.authenticated = true
-    this.#parser.guarded = false
-    this.#is(caller)
+  authenticate(caller: Caller | undefined): MaybePromise<void> {
+    return chain(this.#mustKeep(caller ?? this.#atAddress), () => {
+      this.authenticated = true
+      this.#parser.guarded = false
+      this.#is(caller)
+    })
+  }
+
+  /** @throws FanfareError where somebody may not follow what this connection does */
+  #mustKeep(caller: Caller): MaybePromise<void> {
+    const { access } = this.server
+    if (this.subscribed === 0 || access.mayFollowAll(caller)) return undefined
+    return access.mustFollow(caller, this.subscriptions.selectors, false)
   }
 
   #is(caller: Caller | undefined): void {
@@ -172,7 +183,10 @@ export class RedisConnection implements Sink, WheelItem {
 
   /** Who asks. */
   get caller(): Caller {
-    if (this.#known) return this.#known
+    return this.#known ?? this.#atAddress
+  }
+
+  get #atAddress(): Caller {
     const { access } = this.server
     if (this.#version !== access.version) {
       this.#byAddress = access.identifyPeer(this.peer)

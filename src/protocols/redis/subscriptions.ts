@@ -92,6 +92,12 @@ export class Subscriptions {
     return this.size('channel') + this.size('pattern') + this.size('shard')
   }
 
+  /** All of it. */
+  get selectors(): Selectors {
+    const channels = [...this.names('channel'), ...this.names('shard')]
+    return new Selectors(channels.map(channelOf), [], this.names('pattern').map(patternOf))
+  }
+
   /** As the client spelled them, in its order. */
   names(kind: Kind): string[] {
     return [...(this.#names[kind] ?? [])]
