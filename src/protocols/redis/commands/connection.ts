@@ -107,7 +107,7 @@ const hello: Handler = (connection, args, out) => {
   const authenticated =
     password === undefined ? undefined : authenticate(connection, user, password)
   return respond(authenticated, out, (writer) => {
-    if (!connection.authenticated) throw HELLO_FIRST
+    if (!connection.identity.authenticated) throw HELLO_FIRST
     if (name !== undefined) connection.name = clientName(name)
     if (version !== undefined) {
       connection.speak(version)
