@@ -39,6 +39,10 @@ async function open(port: number, path: string, headers: Record<string, string>)
   return (await client.takeUntil('\r\n')).trim()
 }
 
+function location(prefix: string, more: string): string {
+  return `  - { type: websocket, prefix: /${prefix}/, ${more} }\n`
+}
+
 it('a page that was not named reads by a WebSocket nothing of what its browser remembers', async () => {
   const file = new KeyFile()
   const key = file.make('ann', { subscribe: ['/'] })
@@ -47,8 +51,6 @@ it('a page that was not named reads by a WebSocket nothing of what its browser r
     return cookie === undefined ? [403, undefined] : [200, { allow: true, subscribe: ['/'] }]
   })
   const access = file.yaml(`hook: { url: "${url}", on: [connect] }, anonymous: { subscribe: [] }`)
-  const location = (prefix: string, more: string): string =>
-    `  - { type: websocket, prefix: /${prefix}/, ${more} }\n`
   const { port } = await startServer(
     `trustedPeers: []\nlocations:\n${location('any', 'allow_origin: "*"')}` +
       location('trusting', 'allow_origin: "*", allow_credentials: true') +
