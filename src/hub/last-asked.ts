@@ -1,14 +1,16 @@
 import type { ChannelName } from '../model/channel.ts'
 
-/** Channels remembered at most; the longest not asked for goes first. */
+/** Channels remembered at most; the longest not asked for go first, half of that at once. */
 const MAX_REMEMBERED = 100_000
 
 /** When a subscriber last asked for a channel: the relay's channel information shows it. */
 export class LastAsked {
-  readonly #times = new Map<ChannelName, number>()
-  /** Stands at the oldest; a new one would have to pass the places of all that were deleted. */
-  #oldest = this.#times.keys()
-
+  /**
+   * Asked for lately, and before that. One list in the order of asking would have to be walked by an iterator that
+   * stands, and such a one keeps every table that a Map has had since.
+   */
+  #late = new Map<ChannelName, number>()
+  #former = new Map<ChannelName, number>()
   #last: ChannelName | undefined
   #lastTime = 0
 
@@ -18,23 +20,19 @@ export class LastAsked {
     if (channel === this.#last && time === this.#lastTime) return
     this.#last = channel
     this.#lastTime = time
-    this.#times.delete(channel)
-    this.#times.set(channel, time)
-    if (this.#times.size <= MAX_REMEMBERED) return
-    let step = this.#oldest.next()
-    if (step.done) {
-      this.#oldest = this.#times.keys()
-      step = this.#oldest.next()
-    }
-    if (!step.done) this.#times.delete(step.value)
+    this.#late.set(channel, time)
+    if (this.#late.size < MAX_REMEMBERED / 2) return
+    this.#former = this.#late
+    this.#late = new Map()
   }
 
   get(channel: ChannelName): number | undefined {
-    return this.#times.get(channel)
+    return this.#late.get(channel) ?? this.#former.get(channel)
   }
 
   forget(channel: ChannelName): void {
     this.#last = undefined
-    this.#times.delete(channel)
+    this.#late.delete(channel)
+    this.#former.delete(channel)
   }
 }

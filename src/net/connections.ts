@@ -17,7 +17,7 @@ const LOOKS = 4
 const LEAST_LOOK = 4096
 
 const counted = Symbol('counted under')
-type CountedSocket = Socket & { [counted]?: string }
+type CountedSocket = Socket & { [counted]?: string | undefined }
 
 export class Connections {
   readonly #limits: ConnectionLimits
@@ -104,7 +104,8 @@ export class Connections {
   release(socket: Socket): void {
     const key = (socket as CountedSocket)[counted]
     if (key === undefined) return
-    delete (socket as CountedSocket)[counted]
+    // Not deleted: that would turn the socket into a table, which is slower and larger.
+    ;(socket as CountedSocket)[counted] = undefined
     const count = this.#byAddress.get(key) ?? 1
     if (count === 1) this.#byAddress.delete(key)
     else this.#byAddress.set(key, count - 1)
