@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import { bytesOf, type Slice } from '../model/message.ts'
 import type { Exchange, Response, Waiter } from './exchange.ts'
 import type { RequestHead } from './head.ts'
+import { collect } from './upgrading.ts'
 
 /** What an exchange needs of its connection. */
 export interface LeanAnswers {
@@ -92,6 +93,7 @@ export class LeanExchange implements Exchange {
     this.#state = 'streaming'
     this.#waiter = undefined
     const socket = this.#connection.detach()
+    collect(socket)
     socket.write(head)
     return socket
   }

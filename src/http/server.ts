@@ -14,7 +14,7 @@ import type { HttpLimits } from './limits.ts'
 import type { Mount } from './mount.ts'
 import { NodeRequest } from './node-exchange.ts'
 import { errorReply, PLAIN, reply } from './reply.ts'
-import { pathOf, type Upgrading } from './upgrading.ts'
+import { collect, pathOf, type Upgrading } from './upgrading.ts'
 
 /** A port that is listened on already, and not yet in place of the former one. */
 export interface Move {
@@ -252,7 +252,9 @@ export class HttpServer {
     const { socket } = request
     const mount = this.#options.mountAt?.(pathOf(request.url))
     if (mount) {
-      mount.upgrade(request, socket, upgrading.take())
+      const head = upgrading.take()
+      collect(socket)
+      mount.upgrade(request, socket, head)
       return
     }
     let answered = false
@@ -260,7 +262,9 @@ export class HttpServer {
       request,
       (accepted) => {
         answered = true
-        this.#sockets.handleUpgrade(request, socket, upgrading.take(), (webSocket: WebSocket) =>
+        const head = upgrading.take()
+        collect(socket)
+        this.#sockets.handleUpgrade(request, socket, head, (webSocket: WebSocket) =>
           accepted(webSocket as ClosingWebSocket, socket),
         )
       },

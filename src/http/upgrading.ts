@@ -31,3 +31,13 @@ export function pathOf(url = '/'): string {
   const mark = url.indexOf('?')
   return mark === -1 ? url : url.slice(0, mark)
 }
+
+/** Has all that is written before the next tick leave together: an answer, and what is said behind it at once. */
+export function collect(socket: Socket): void {
+  socket.cork()
+  process.nextTick(uncork, socket)
+}
+
+function uncork(socket: Socket): void {
+  socket.uncork()
+}

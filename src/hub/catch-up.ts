@@ -1,6 +1,8 @@
 import { BEFORE_ALL, type MessageId } from '../model/id.ts'
 import { FanfareError } from '../model/errors.ts'
 import { attempt } from '../model/maybe.ts'
+import { areSame, type Message } from '../model/message.ts'
+import type { Selectors } from '../model/selector.ts'
 import type { Page, Store } from '../stores/store.ts'
 import type { Audience } from './audience.ts'
 import type { EndReason, Gap } from './contract.ts'
@@ -11,6 +13,16 @@ import { ADOPT_FLOOR, type Backfill, type Follower, isUnheard, type Start } from
 const SLICE_MESSAGES = 512
 /** Slices given in one loop turn, to all followers together: what live traffic waits at most. */
 const TURN_SLICES = 128
+
+/** Bytes of the encoded page that is kept from one turn to the next. */
+const LONGEST_KEPT = 256 * 2 ** 10
+
+/** What was encoded last, and what of. Those who come back one after the other mostly missed the same. */
+interface Encoded {
+  readonly audience: Audience
+  readonly messages: readonly Message[]
+  readonly bytes: Buffer
+}
 
 /** A page of history as bytes: read and encoded once for all who ask for it in the same turn. */
 interface EncodedPage {
@@ -44,6 +56,7 @@ export class CatchUp {
   /** Slices already given in this turn. */
   #given = 0
   readonly #pages = new Map<Audience, Map<number, EncodedPage>>()
+  #encoded: Encoded | undefined
 
   constructor(host: CatchUpHost) {
     this.#host = host
@@ -205,7 +218,8 @@ export class CatchUp {
     }
     if (gap) return encoder.encode(messages, gap, selectors)
     if (known) return known.bytes
-    const bytes = messages.length > 0 ? encoder.encode(messages, undefined, selectors) : undefined
+    const bytes =
+      messages.length > 0 ? this.#encodeAll(follower.audience, messages, selectors) : undefined
     if (!backfill) {
       let pages = this.#pages.get(follower.audience)
       if (!pages) this.#pages.set(follower.audience, (pages = new Map()))
@@ -213,6 +227,19 @@ export class CatchUp {
       // The turn that ends this page's time.
       this.#host.schedule()
     }
+    return bytes
+  }
+
+  /** The page was read again, so it is as good as now; only its bytes are those of before, if it is the same. */
+  #encodeAll(audience: Audience, messages: readonly Message[], selectors: Selectors): Buffer {
+    const known = this.#encoded
+    const isOwn = selectors === audience.selectors
+    if (isOwn && known?.audience === audience && areSame(known.messages, messages))
+      return known.bytes
+    const bytes = audience.encoder.encode(messages, undefined, selectors)
+    // Nothing here is given back to be written over (`scratch.ts`). One message is encoded as soon as it is found.
+    const isKept = isOwn && messages.length > 1 && bytes.length <= LONGEST_KEPT
+    this.#encoded = isKept ? { audience, messages, bytes } : undefined
     return bytes
   }
 

@@ -84,6 +84,8 @@ export interface Encoder {
    * to itself in any case, and is to have cursors that are right for whatever it follows next.
    */
   readonly showsCursors?: 'spanning' | 'always'
+  /** Whether what is read for all that somebody follows looks the same, whatever else that is. */
+  readonly sameForAll?: true
   /** False where the protocol cannot tell a gap: such a follower is ended instead. */
   readonly tellsGaps: boolean
 }

@@ -199,3 +199,12 @@ function mayOpenJson(body: Buffer): boolean {
   }
   return false
 }
+
+/** Whether these are the very messages that those are. */
+export function areSame(some: readonly Message[], others: readonly Message[]): boolean {
+  if (some.length !== others.length) return false
+  for (let index = 0; index < some.length; index++) {
+    if (some[index] !== others[index]) return false
+  }
+  return true
+}

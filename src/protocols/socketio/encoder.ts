@@ -3,7 +3,7 @@ import { type Cursors, type Encoder, type Gap, IDS } from '../../hub/contract.ts
 import { bytesToText, isPrivate, privateKey } from '../../model/channel.ts'
 import { envelopeOf } from '../../model/envelope.ts'
 import { formatId } from '../../model/id.ts'
-import type { Message } from '../../model/message.ts'
+import { areSame, type Message } from '../../model/message.ts'
 import type { Selectors } from '../../model/selector.ts'
 import { textFrames } from '../../net/text-frame.ts'
 import { USER_SPACE } from '../../users/users.ts'
@@ -39,6 +39,7 @@ export class EventEncoder implements Encoder {
   readonly key: string
   readonly door = 'socketio'
   readonly tellsGaps = true
+  readonly sameForAll = true
   readonly showsCursors?: 'always'
   readonly #form: Form
   #messages: readonly Message[] = []
@@ -107,14 +108,6 @@ function idOf({ id }: Message): string {
 function isHistory({ channels }: Selectors): boolean {
   const last = channels.at(-1)
   return last === undefined || !isPrivate(last)
-}
-
-function areSame(some: readonly Message[], others: readonly Message[]): boolean {
-  if (some.length !== others.length) return false
-  for (let index = 0; index < some.length; index++) {
-    if (some[index] !== others[index]) return false
-  }
-  return true
 }
 
 function gapText({ from, to }: Gap, cursors: Cursors): string {
