@@ -3,7 +3,7 @@ import { FanfareError } from '../model/errors.ts'
 import { chain, type MaybePromise } from '../model/maybe.ts'
 import type { Selectors } from '../model/selector.ts'
 import { type Caller, shownCaller } from './caller.ts'
-import { credentialOf } from './credential.ts'
+import { credentialOf, mayShowKey } from './credential.ts'
 import { Expiries } from './expiries.ts'
 import { Grants, scopesFrom } from './grants.ts'
 import type { Hook, HookEvent, Verdict } from './hook.ts'
@@ -125,7 +125,7 @@ export class Access {
    */
   identifyFollower(request: Asker, origins: readonly string[] = []): MaybePromise<Caller> {
     const { query = '' } = request
-    const shows = request.header('authorization') !== undefined || query.includes('access_token')
+    const shows = request.header('authorization') !== undefined || mayShowKey(query)
     return this.#anyone && !shows ? this.#anyone : this.identify(request, origins)
   }
 

@@ -22,6 +22,11 @@ interface Asking {
   header(name: string): string | undefined
 }
 
+/** Whether there may be a key in a query: its name may be written with escapes, as any other. */
+export function mayShowKey(query: string): boolean {
+  return query.includes(PARAMETER) || query.includes('%')
+}
+
 /**
  * What a request shows: `Authorization: Bearer`, `Basic` with the key as the password, or `access_token=` in the
  * query (RFC 6750, section 2).
@@ -31,7 +36,7 @@ interface Asking {
 export function credentialOf(request: Asking): Credential | undefined {
   const header = request.header('authorization')
   const { query = '' } = request
-  const inQuery = query !== '' && query.includes(PARAMETER) ? tokenIn(query) : undefined
+  const inQuery = mayShowKey(query) ? tokenIn(query) : undefined
   if (header === undefined) return inQuery === undefined ? undefined : shown(inQuery)
   if (inQuery !== undefined) {
     throw new FanfareError('bad_request', `Show a key once: in Authorization, or as ${PARAMETER}.`)
