@@ -9,7 +9,7 @@ import type { Traffic } from '../../hub/traffic.ts'
 import { inTrace, TRACEPARENT } from '../../model/trace.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { formatId, type MessageId } from '../../model/id.ts'
-import { all, attempt, chain, type MaybePromise } from '../../model/maybe.ts'
+import { attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import type { Draft } from '../../model/message.ts'
 import type { Route } from '../door.ts'
 import type { Deliveries } from './deliveries.ts'
@@ -134,8 +134,12 @@ export class Hook implements Route {
     const { access } = this.#context
     const trace = exchange.header(TRACEPARENT)
     const drafts = this.#options.read(exchange).map((draft) => inTrace(draft, trace))
-    return chain(all(drafts.map(({ channel }) => access.mustPublish(caller, channel))), () =>
-      this.#append(drafts, print),
+    return chain(
+      access.mustPublishAll(
+        caller,
+        drafts.map(({ channel }) => channel),
+      ),
+      () => this.#append(drafts, print),
     )
   }
 
