@@ -99,7 +99,7 @@ export class FanoutConnection {
         if (automatic) return
         traffic.refused++
         const known = asFanfareError(error)
-        if (known !== error) onError(error)
+        if (known !== error) onError(error, this.#peer)
         this.#say(known.message)
       },
     )
@@ -149,7 +149,7 @@ export class FanoutConnection {
           return
         }
         const known = asFanfareError(error)
-        if (known !== error) onError(error)
+        if (known !== error) onError(error, this.#peer)
         this.#say(known.message)
       },
     )

@@ -311,7 +311,7 @@ export class FeedConnection implements WheelItem {
     if (error instanceof Refusal) this.#refuse(error)
     else {
       const known = asFanfareError(error)
-      if (known !== error) this.#server.onError(error)
+      if (known !== error) this.#server.onError(error, this.#peer)
       if (known.code === 'not_trusted' || known.code === 'foreign_origin') {
         this.#refuse(new Refusal('403 Denied', DENIED_WORDS))
         return

@@ -291,7 +291,7 @@ export class RedisConnection implements Sink, WheelItem {
     this.#running = false
     this.server.out.truncate(0)
     this.socket.destroy()
-    this.server.onError(error)
+    this.server.onError(error, this.peer)
   }
 
   // --- the socket's side ---

@@ -27,7 +27,7 @@ export interface ConnectionHost extends SessionHost {
   readonly maxUnsentBytes: number
   /** This connection has logged in, or is gone without. */
   waitsNoMore(): void
-  onError(error: unknown): void
+  onError(error: unknown, peer?: string): void
 }
 
 /** How often one connection may try to log in. */
@@ -358,7 +358,7 @@ export class Connection implements UserConnection, Recoverable {
   }
 
   #sayWhy(event: string, thrown: unknown, answer: Answer | undefined): void {
-    if (asFanfareError(thrown) !== thrown) this.#host.onError(thrown)
+    if (asFanfareError(thrown) !== thrown) this.#host.onError(thrown, this.peer)
     this.#host.traffic.refused++
     const { code, message } = asFanfareError(thrown)
     if (answer) this.#answer(answer, { error: { code, message } })
@@ -375,7 +375,7 @@ export class Connection implements UserConnection, Recoverable {
   #fail(thrown: unknown): void {
     if (this.#isClosed) return
     const error = asFanfareError(thrown)
-    if (error !== thrown) this.#host.onError(thrown)
+    if (error !== thrown) this.#host.onError(thrown, this.peer)
     if (this.#socket) this.#tell('error', { code: error.code, message: error.message })
     this.disconnect()
   }

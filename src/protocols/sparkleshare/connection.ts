@@ -85,7 +85,7 @@ export class SparkleshareConnection implements WheelItem {
       register,
       (error) => {
         traffic.refused++
-        if (asFanfareError(error) !== error) onError(error)
+        if (asFanfareError(error) !== error) onError(error, this.#peer)
       },
     )
   }
@@ -114,7 +114,7 @@ export class SparkleshareConnection implements WheelItem {
       (error) => {
         this.#writer.release()
         if (error instanceof FanfareError && error.status < 500) traffic.refused++
-        else onError(error)
+        else onError(error, this.#peer)
       },
     )
   }

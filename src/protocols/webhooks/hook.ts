@@ -11,7 +11,9 @@ import { FanfareError } from '../../model/errors.ts'
 import { formatId, type MessageId } from '../../model/id.ts'
 import { attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import type { Draft } from '../../model/message.ts'
+import type { OnConnectionError } from '../../net/contained.ts'
 import type { Route } from '../door.ts'
+import { tellInternal } from '../reporting.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { Scheme } from './signature.ts'
 
@@ -36,6 +38,7 @@ export interface HookContext {
   readonly access: Access
   readonly deliveries: Deliveries
   readonly traffic: Traffic
+  readonly onError: OnConnectionError
 }
 
 /** What became of a hook's requests, since the start. */
@@ -168,6 +171,7 @@ export class Hook implements Route {
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
     this.counters.refused++
     this.#context.traffic.refused++
+    tellInternal(this.#context.onError, error, exchange.peer)
     const unauthorized = error instanceof FanfareError && error.code === 'unauthorized'
     const lines = unauthorized ? [...headers, CHALLENGE] : headers
     exchange.send(errorReply(exchange, error, exchange.closes, lines))

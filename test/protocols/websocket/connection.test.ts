@@ -30,6 +30,7 @@ function stalled(maxUnsentBytes: number) {
     maxBodyBytes: 1,
     maxUnsentBytes,
     traffic: new Traffic(),
+    onError: () => {},
   }
   const connection = new WebSocketConnection(
     socket as unknown as ClosingWebSocket,
