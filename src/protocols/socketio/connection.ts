@@ -295,6 +295,7 @@ export class Connection implements UserConnection, Recoverable {
     if (answer) args.pop()
     if (waitingPackets(this.#conn) === 0) this.#unreadAnswers = 0
     if (this.#commands >= MOST_COMMANDS || this.#unreadAnswers > this.#host.maxUnsentBytes) {
+      if (!this.#isClosed) this.#host.traffic.dropped.unread++
       this.#fail(new FanfareError('too_many', 'Answers are not waited for, or not read.'))
     } else if (this.#phase === 'waiting' && event === 'message') {
       this.#inTurn(async () => this.#logIn(args[0]))

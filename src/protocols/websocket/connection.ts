@@ -266,6 +266,7 @@ export class WebSocketConnection implements Sink, Debtor, FrameWriter {
   #send(answer: Record<string, unknown>): void {
     if (!this.#isOpen) return
     if (this.#unreadAnswers > this.#context.maxUnsentBytes) {
+      this.#context.traffic.dropped.unread++
       this.#close(POLICY_VIOLATION, 'answers are not being read')
       return
     }
