@@ -396,10 +396,10 @@ function ratedAs({ kind, client = '', user, key = user }: Caller): {
 
 /** Undefined where it depends on who it is. */
 function anyoneOf({ anonymous, trusted, hook }: Identities): Caller | undefined {
-  const all = [anonymous, trusted].every(
+  const isOpen = [anonymous, trusted].every(
     ({ subscribe, history }) => subscribe.isEverything && history.isEverything,
   )
-  if (!all || hook?.asksOn('connect') || hook?.asksOn('subscribe')) return undefined
+  if (!isOpen || hook?.asksOn('connect') || hook?.asksOn('subscribe')) return undefined
   return { kind: 'anonymous', name: '', grants: anonymous }
 }
 

@@ -17,6 +17,10 @@ function folder(): string {
   return path
 }
 
+function from(address: string): string {
+  return `PROXY TCP4 ${address} 127.0.0.1 1 2\r\n`
+}
+
 describe('GET /metrics', () => {
   it('counts by door what went through it, on the wire and in the numbers alike', async () => {
     const { port, get } = await startManaged()
@@ -50,7 +54,6 @@ describe('GET /metrics', () => {
       '',
       'proxyProtocol: true\ntrustedProxies: [127.0.0.1]\nlimits: { maxConnections: 2, maxConnectionsPerAddress: 1 }',
     )
-    const from = (address: string): string => `PROXY TCP4 ${address} 127.0.0.1 1 2\r\n`
     const follow = requestBytes('GET', '/events/news').toString('latin1')
     const first = await RawClient.connect(port)
     first.send(from('192.0.2.1') + follow)

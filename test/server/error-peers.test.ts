@@ -17,6 +17,10 @@ const METHODS: readonly ('publish' | 'publishAll' | 'follow')[] = [
   'follow',
 ]
 
+function broken(): never {
+  throw new TypeError('broken on purpose')
+}
+
 /** A server that stores nothing and lets nobody follow anything, and what it reports. */
 async function startBroken(lean = true, methods = METHODS) {
   const told: { text: string; about: About | undefined }[] = []
@@ -25,11 +29,8 @@ async function startBroken(lean = true, methods = METHODS) {
     onError: (error, about) => told.push({ text: String(error), about }),
   })
   const hub = started.server.hub()
-  const fail = (): never => {
-    throw new TypeError('broken on purpose')
-  }
   for (const method of methods) {
-    const spy = vi.spyOn(hub, method).mockImplementation(fail)
+    const spy = vi.spyOn(hub, method).mockImplementation(broken)
     onTestFinished(() => spy.mockRestore())
   }
   return { ...started, told }
@@ -57,11 +58,11 @@ const CASES = PATHS.flatMap(({ path, lean }) =>
     Object.entries(kind).map(([door, bytes]) => ({ path, lean, door, bytes })),
   ),
 )
-const OWN = ['feed', 'redis', 'fanout', 'sparkleshare']
+const OWN = new Set(['feed', 'redis', 'fanout', 'sparkleshare'])
 
 it.each(CASES)('$door, $bytes, over $path', async ({ lean, door, bytes }) => {
   const started = await startBroken(lean)
-  const isOwn = OWN.includes(door)
+  const isOwn = OWN.has(door)
   const client = await RawClient.connect(isOwn ? portOf(started, door) : started.port)
 
   client.send(bytes)
