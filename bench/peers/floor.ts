@@ -14,7 +14,7 @@ export const floor: Peer = {
   name: 'floor',
   about: 'bench/floor: the same bytes, one send() for each subscriber and loop turn, in C',
   doors: IMITATED,
-  onlyIn: ['fanout', 'paced'],
+  onlyIn: ['fanout', 'paced', 'growth-subscribers', 'growth-subscribers-paced'],
   missing: () =>
     spawnSync(COMPILER, ['--version']).status === 0
       ? undefined

@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Run } from '../run/measure.ts'
 import type { Report } from './report.ts'
@@ -22,11 +22,14 @@ export interface Results {
 }
 
 const FILE = 'latest.json'
+/** The one before, in case that it was worth more. */
+const FORMER = 'former.json'
 
 /** Runs, tables and verdicts as JSON; returns the file's path. */
 export function writeResults(report: Report, folder: string): string {
   mkdirSync(folder, { recursive: true })
   const path = join(folder, FILE)
+  if (existsSync(path)) renameSync(path, join(folder, FORMER))
   const { sections, ...rest } = report
   const tables = sections.map((section) => ({
     shape: section.shape.name,

@@ -101,7 +101,7 @@ function subscribersShape(paced: boolean): Shape {
     about:
       'Does a delivery cost the same in a crowd of ten times the size? Memory that no longer fits the caches counts, for everyone.',
     doors: ['sse', 'redis'],
-    against: ['redis'],
+    against: ['redis', 'floor'],
     metrics: costs(written(FEW_SUBSCRIBERS), written(MANY_SUBSCRIBERS)),
     rounds: 1,
     usually: 8,

@@ -3,12 +3,13 @@ import { FanfareError } from '../model/errors.ts'
 import { all, chain, type MaybePromise } from '../model/maybe.ts'
 import type { Selectors } from '../model/selector.ts'
 import { type Caller, shownCaller } from './caller.ts'
-import { credentialOf, mayShowKey } from './credential.ts'
+import { credentialOf, mayShow } from './credential.ts'
 import { Expiries } from './expiries.ts'
 import { Grants, scopesFrom } from './grants.ts'
-import type { Hook, HookEvent, Verdict } from './hook.ts'
+import type { Hook, HookEvent } from './hook.ts'
 import { type AccessSettings, callerOfKey, Identities } from './identity.ts'
 import type { Rates } from './rates.ts'
+import { mayNot, mustBeAllowed, shown, upper, wrongHost } from './refusals.ts'
 import { type Credentials, isForeign, Trust } from './trust.ts'
 
 /** A request over HTTP, as far as it says who asks. */
@@ -20,6 +21,8 @@ export interface Asker extends Credentials {
 /** There is nothing to be called. */
 export const NOTHING = (): void => {}
 const LONGEST_EXPIRY = 4_102_444_800
+/** What a hook says of somebody who connects: whatever it leaves out of it is not allowed, once it says any. */
+const SCOPES = ['publish', 'subscribe', 'history', 'presence']
 
 /**
  * Who asks, and what that one may do: the same for all doors. A door finds out who asks once for each request or
@@ -71,12 +74,17 @@ export class Access {
     const { ring } = this.#identities
     const changed = (): void => {
       this.#version++
-      this.#open.endWhere(
-        ({ key }) => key !== undefined && !ring.keys.holds(key),
-        () => 'The key was revoked.',
-      )
+      this.#endRevoked()
     }
     ring.watch(changed, this.#onError)
+  }
+
+  #endRevoked(): void {
+    const { keys } = this.#identities.ring
+    this.#open.endWhere(
+      ({ key }) => key !== undefined && !keys.holds(key),
+      () => 'The key was revoked.',
+    )
   }
 
   stop(): void {
@@ -107,9 +115,25 @@ export class Access {
   /**
    * Who asks over HTTP. What it shows decides; without that, its address.
    * @param origins origins of pages that may publish although they are not this server's own
-   * @throws FanfareError `not_authorized` for what is shown and is not valid; `bad_request`, `access_unavailable`
+   * @throws FanfareError `not_authorized` for what is shown and is not valid; `bad_request`, `access_unavailable`,
+   * `wrong_host`
    */
   identify(request: Asker, origins: readonly string[] = []): MaybePromise<Caller> {
+    this.#mustBeMeant(request, origins)
+    return this.#identified(request, origins)
+  }
+
+  /**
+   * Who wants to follow over HTTP: as `identify`, without a look at who is trusted where that makes no difference.
+   * @param origins origins of pages that may read
+   * @throws FanfareError as `identify`
+   */
+  identifyFollower(request: Asker, origins: readonly string[] = []): MaybePromise<Caller> {
+    this.#mustBeMeant(request, origins)
+    return this.#anyone && !mayShow(request) ? this.#anyone : this.#identified(request, [])
+  }
+
+  #identified(request: Asker, origins: readonly string[]): MaybePromise<Caller> {
     const credential = credentialOf(request)
     if (!credential) return this.#byAddress(request, origins)
     const { secret, ambient } = credential
@@ -119,14 +143,11 @@ export class Access {
     return chain(caller, (known): Caller => ({ ...known, foreign: true }))
   }
 
-  /**
-   * Who wants to follow over HTTP: as `identify`, without a look at who is trusted where that makes no difference.
-   * @throws FanfareError as `identify`
-   */
-  identifyFollower(request: Asker, origins: readonly string[] = []): MaybePromise<Caller> {
-    const { query = '' } = request
-    const shows = request.header('authorization') !== undefined || mayShowKey(query)
-    return this.#anyone && !shows ? this.#anyone : this.identify(request, origins)
+  /** What somebody knows who shows it was not pointed here. @throws FanfareError `wrong_host`, or as `credentialOf` */
+  #mustBeMeant(request: Asker, origins: readonly string[]): void {
+    if (this.#trust.mayBeRebound(request, origins) && !credentialOf(request)) {
+      throw wrongHost(request)
+    }
   }
 
   /**
@@ -225,7 +246,7 @@ export class Access {
     return chain(hook.ask('connect', { peer: caller.client ?? '', headers }), (verdict): Caller => {
       mustBeAllowed(verdict, 'not_authorized', 'This is nobody who may connect.')
       const { user, expires, ...rest } = verdict.said
-      const hasScopes = ['publish', 'subscribe'].some((name) => rest[name] !== undefined)
+      const hasScopes = SCOPES.some((name) => rest[name] !== undefined)
       const scopes = hasScopes ? scopesFrom({ ...rest, manage: false }) : undefined
       const wrong =
         (hasScopes && !scopes) ||
@@ -235,10 +256,18 @@ export class Access {
         this.#onError(new Error('access.hook: its answer to `connect` is not understood'))
         throw new FanfareError('access_unavailable')
       }
-      if (typeof user !== 'string') return caller
       const ends = typeof expires === 'number' ? expires * 1000 : undefined
       const { foreign = false } = caller
-      return { ...identities.user('hook', { user, expires: ends, scopes }), foreign }
+      if (typeof user === 'string') {
+        return { ...identities.user('hook', { user, expires: ends, scopes }), foreign }
+      }
+      // Nobody in particular, who may do no more, and for no longer, than it said.
+      const { grants } = caller
+      return {
+        ...caller,
+        expires: ends,
+        grants: scopes ? new Grants('access.hook', scopes) : grants,
+      }
     })
   }
 
@@ -376,7 +405,12 @@ export class Access {
    */
   watch(caller: Caller, end: (reason: FanfareError) => void): () => void {
     if (caller.expires === undefined && caller.key === undefined) return NOTHING
-    return this.#open.watch(caller, end)
+    const unwatch = this.#open.watch(caller, end)
+    // Something was waited for since it was identified, and what was revoked meanwhile is revoked but once.
+    if (caller.key !== undefined && !this.#identities.ring.keys.holds(caller.key)) {
+      setImmediate(() => this.#endRevoked())
+    }
+    return unwatch
   }
 }
 
@@ -387,10 +421,11 @@ const ANYTHING = new Grants(
 )
 
 /** Under what it is counted how much somebody publishes. A trusted peer may stand for many. */
-function ratedAs({ kind, client = '', user, key = user }: Caller): {
+function ratedAs({ kind, peer = '', client = peer, user, key = user }: Caller): {
   readonly address: string
   readonly key: string | undefined
 } {
+  // Where it is not believed whom a peer speaks for, what stands in its place cannot be chosen.
   return { address: kind === 'trusted' ? '' : client, key }
 }
 
@@ -401,39 +436,4 @@ function anyoneOf({ anonymous, trusted, hook }: Identities): Caller | undefined 
   )
   if (!isOpen || hook?.asksOn('connect') || hook?.asksOn('subscribe')) return undefined
   return { kind: 'anonymous', name: '', grants: anonymous }
-}
-
-function mustBeAllowed(
-  { allow, reason }: Verdict,
-  code: 'forbidden' | 'not_authorized',
-  words: string,
-): void {
-  if (!allow) throw new FanfareError(code, reason ?? words)
-}
-
-function mayNot(
-  caller: Caller,
-  action: 'subscribe' | 'history',
-  selectors: Selectors,
-): FanfareError {
-  const names = [
-    ...selectors.channels,
-    ...selectors.prefixes.map((prefix) => prefix || '/'),
-    ...selectors.patterns,
-  ]
-  const what = names.length === 1 ? shown(names[0] ?? '') : 'all of that'
-  const words =
-    action === 'subscribe'
-      ? `may not subscribe to ${what}`
-      : `may not read what was published before on ${what}: leave out the cursor`
-  return new FanfareError('forbidden', `${upper(shownCaller(caller))} ${words}.`)
-}
-
-/** @param name one character a byte */
-function shown(name: string): string {
-  return JSON.stringify(bytesToText(name).slice(0, 80))
-}
-
-function upper(words: string): string {
-  return words.charAt(0).toUpperCase() + words.slice(1)
 }

@@ -24,7 +24,7 @@ interface Asking {
 
 /** Whether there may be a key in a query: its name may be written with escapes, as any other. */
 export function mayShowKey(query: string): boolean {
-  return query.includes(PARAMETER) || query.includes('%')
+  return query !== '' && (query.includes(PARAMETER) || query.includes('%'))
 }
 
 /**
@@ -42,6 +42,11 @@ export function credentialOf(request: Asking): Credential | undefined {
     throw new FanfareError('bad_request', `Show a key once: in Authorization, or as ${PARAMETER}.`)
   }
   return readAuthorization(header)
+}
+
+/** Whether a request may show anything: it need not be read further otherwise. */
+export function mayShow(request: Asking): boolean {
+  return request.header('authorization') !== undefined || mayShowKey(request.query ?? '')
 }
 
 /** A browser remembers what is typed into its own dialogue, and only that. */

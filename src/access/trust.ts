@@ -1,11 +1,11 @@
 import { isIP } from 'node:net'
 import { FanfareError } from '../model/errors.ts'
-import { PeerList } from './peers.ts'
+import { isLoopback, PeerList } from './peers.ts'
 
 /** What trust is judged by: a request's headers, and who stands at the other end of the socket. */
 export interface Credentials {
   readonly peer: string
-  /** True only where none of the headers that trust looks at is there. */
+  /** True only where none of the headers that trust looks at is there, and the host is no name of anybody's. */
   readonly plain?: boolean
   header(name: string): string | undefined
 }
@@ -19,6 +19,9 @@ const FORWARDING = [
   'x-forwarded-host',
   'x-forwarded-proto',
 ]
+
+/** What no page that was pointed here can have its browser say as it reads. */
+const UNLIKE_REBOUND = [...FORWARDING, 'origin', 'sec-fetch-site']
 
 /** All headers that trust looks at, but for the host: a request without them speaks for itself. */
 export const TELLING: ReadonlySet<string> = new Set([...FORWARDING, 'origin', 'sec-fetch-site'])
@@ -83,6 +86,21 @@ export class Trust {
   }
 
   /**
+   * Whether a request may be that of a page whose name was pointed at this machine (DNS rebinding). A browser takes
+   * that page for this server's own, and says nothing of where it comes from as it reads; but the name shows, as it does
+   * where a proxy of this machine lets everybody in without a word. Whoever comes from elsewhere could have come by
+   * itself; and where a browser names an origin, that decides.
+   * @param origins origins of pages that may ask
+   */
+  mayBeRebound(request: Credentials, origins: readonly string[]): boolean {
+    if (request.plain || !isLoopback(request.peer) || this.#proxies.has(request.peer)) return false
+    const host = request.header('host')
+    if (host === undefined || !isPublicName(host)) return false
+    if (UNLIKE_REBOUND.some((name) => request.header(name) !== undefined)) return false
+    return !origins.some((origin) => origin === '*' || origin.replace(/^https?:\/\//, '') === host)
+  }
+
+  /**
    * The address that a request speaks for: the nearest one in front of the trusted proxies.
    * Undefined when it was forwarded by a proxy that is not trusted, or that does not say for whom.
    */
@@ -99,6 +117,18 @@ export class Trust {
     // Named proxies through and through: the farthest of them is who asks, say this machine itself.
     return chain[0]
   }
+}
+
+/** Names that the public DNS has none of (RFC 6761, RFC 6762, RFC 8375), which nobody far away can point here. */
+const NOT_PUBLIC = /(?:^|\.)(?:localhost|test|internal|local|home\.arpa)$/
+
+/** Whether a host is a name that anybody could have pointed here. @param host as a request says it, with its port */
+export function isPublicName(host: string): boolean {
+  const name = host
+    .toLowerCase()
+    .replace(/:\d{1,5}$/, '')
+    .replace(/\.$/, '')
+  return name.includes('.') && isIP(name) === 0 && !name.startsWith('[') && !NOT_PUBLIC.test(name)
 }
 
 /**

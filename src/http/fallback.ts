@@ -6,12 +6,13 @@ import { contained, type OnConnectionError } from '../net/contained.ts'
 import type { Mount } from './mount.ts'
 import { connectionOf, NodeConnection, type NodeHost } from './node-connection.ts'
 import { errorReply, NO_REQUEST, PLAIN, reply } from './reply.ts'
+import { pathOf, type Upgrading } from './upgrading.ts'
 
 export interface FallbackHost extends NodeHost {
   /** Who answers requests to this path by itself, if anybody does. */
   mountAt(path: string): Mount | undefined
-  /** A request to speak WebSocket, after which node:http has no part in the connection any more. */
-  upgrade(request: IncomingMessage, head: Buffer, connection: NodeConnection): void
+  /** A request to speak something else, after which node:http has no part in the connection any more. */
+  upgrade(request: IncomingMessage, upgrading: Upgrading): void
   /** Hears of what failed here; the connection is closed. */
   onError: OnConnectionError
 }
@@ -54,7 +55,7 @@ export class Fallback {
     const server = this.#server
     server.on('request', (request, response) => {
       this.#contain(request.socket, () => {
-        const mount = this.#host.mountAt(pathOf(request))
+        const mount = this.#host.mountAt(pathOf(request.url))
         const connection = connectionOf(request.socket)
         if (mount) connection?.mounted(mount, request, response)
         else connection?.received(request, response)
@@ -125,23 +126,20 @@ export class Fallback {
   }
 
   #upgrade(request: IncomingMessage, head: Buffer, connection: NodeConnection): void {
-    const mount = this.#host.mountAt(pathOf(request))
-    if (mount) {
-      connection.letGo()
-      mount.upgrade(request, request.socket, head)
-    } else if (request.headers.upgrade?.toLowerCase() === 'websocket') {
-      this.#host.upgrade(request, head, connection)
+    const isOurs = request.headers.upgrade?.toLowerCase() === 'websocket'
+    if (isOurs || this.#host.mountAt(pathOf(request.url))) {
+      this.#host.upgrade(request, {
+        take: () => {
+          connection.letGo()
+          return head
+        },
+        end: (response) => connection.end(response),
+      })
     } else this.takeOver(request.socket, Buffer.concat([withoutUpgrade(request), head]))
   }
 }
 
 function ignore(): void {}
-
-/** Without the query. */
-function pathOf({ url = '/' }: IncomingMessage): string {
-  const mark = url.indexOf('?')
-  return mark === -1 ? url : url.slice(0, mark)
-}
 
 /** Headers of an upgrade: they concern this connection only. */
 const UPGRADING = new Set(['upgrade', 'connection', 'http2-settings'])

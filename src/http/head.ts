@@ -1,12 +1,12 @@
-import { TELLING } from '../access/trust.ts'
+import { isPublicName, TELLING } from '../access/trust.ts'
 
 /**
  * The lean parser of request heads.
  *
  * It accepts only what it fully understands: one well-formed HTTP/1.1 request whose body, if any,
- * is framed by one Content-Length. Anything else (other versions and methods, chunked bodies,
- * upgrades, expectations, repeated or odd headers) is `foreign`, and goes to node:http, bytes
- * intact. So there is never a second opinion about where a request ends.
+ * is framed by one Content-Length, or asks to speak WebSocket. Anything else (other versions and methods,
+ * chunked bodies, other upgrades, expectations, repeated or odd headers) is `foreign`, and goes to node:http,
+ * bytes intact. So there is never a second opinion about where a request ends.
  */
 export interface RequestHead {
   readonly method: string
@@ -14,11 +14,13 @@ export interface RequestHead {
   readonly query: string
   readonly names: readonly string[]
   readonly values: readonly string[]
-  /** Whether nothing in it tells that the client speaks for somebody else: a page, or whom it forwards for. */
+  /** Whether nothing in it may tell that the client speaks for somebody else: a page, or whom it forwards for. */
   readonly plain: boolean
   /** Bytes of body that follow. */
   readonly length: number
   readonly keepAlive: boolean
+  /** Whether the client asks to speak WebSocket from here on. */
+  readonly upgrades: boolean
   /** Where the head ends: the offset of the body. */
   readonly end: number
 }
@@ -42,7 +44,6 @@ const FOREIGN = new Set([
   'transfer-encoding',
   'expect',
   'content-encoding',
-  'upgrade',
   'te',
   'trailer',
   'http2-settings',
@@ -90,6 +91,8 @@ export function readHead(
   let keepAlive = true
   let plain = true
   let hosts = 0
+  /** Upgrade and Connection must both say so (RFC 9110, 7.8). */
+  let wishes = 0
   let kept = true
   for (let at = lineEnd; at !== -1; count++) {
     const line = count < MAX_HEADERS ? lineAt(text, at, count) : undefined
@@ -101,9 +104,12 @@ export function readHead(
       headers.names.push(name)
       headers.values.push(value)
     }
-    if (meaning === 'host') hosts++
-    else if (meaning === 'length') length = Number(value)
+    if (meaning === 'host' || meaning === 'name') {
+      hosts++
+      if (meaning === 'name') plain = false
+    } else if (meaning === 'length') length = Number(value)
     else if (meaning === 'close') keepAlive = false
+    else if (meaning === 'upgrade') wishes++
     else if (meaning === 'telling') plain = false
     if (line.text === '') kept = false
     at = line.text === '' ? text.indexOf('\r\n', at + 2) : at + line.text.length
@@ -111,6 +117,7 @@ export function readHead(
   }
   if (hosts !== 1) return 'foreign'
   if (length > 0 && (method === 'GET' || method === 'DELETE')) return 'foreign'
+  if (wishes > 0 && (wishes !== 2 || method !== 'GET' || length !== -1)) return 'foreign'
   if (headers === former && count < former.names.length) headers = firstOf(former, count)
   const head = {
     method,
@@ -121,6 +128,7 @@ export function readHead(
     plain,
     length: Math.max(length, 0),
     keepAlive,
+    upgrades: wishes > 0,
     end: stop + BLANK_LINE.length,
   }
   if (kept && start === 0) {
@@ -145,6 +153,7 @@ let lastHead: RequestHead = {
   plain: false,
   length: 0,
   keepAlive: false,
+  upgrades: false,
   end: 0,
 }
 let lastText = ''
@@ -177,7 +186,7 @@ interface Line {
   readonly text: string
   readonly name: string
   readonly value: string
-  readonly meaning: 'host' | 'length' | 'close' | 'telling' | undefined
+  readonly meaning: 'host' | 'name' | 'length' | 'close' | 'upgrade' | 'telling' | undefined
 }
 
 /**
@@ -220,14 +229,16 @@ function lineAt(text: string, at: number, index: number): Line | undefined {
 
 /** @param raw the value with the space around it */
 function meaningOf(name: string, value: string, raw: string): Line['meaning'] | 'foreign' {
-  if (name === 'host') return 'host'
+  if (name === 'host') return isPublicName(value) ? 'name' : 'host'
   // A tab behind the number is right by RFC 9110, and refused by node:http: that is for node:http to say.
   if (name === 'content-length') return /^[\t ]*\d{1,12} *$/.test(raw) ? 'length' : 'foreign'
   if (name === 'connection') {
     const option = value.toLowerCase()
     if (option === 'close') return 'close'
+    if (option === 'upgrade' || option === 'keep-alive, upgrade') return 'upgrade'
     return option === 'keep-alive' ? undefined : 'foreign'
   }
+  if (name === 'upgrade') return value.toLowerCase() === 'websocket' ? 'upgrade' : 'foreign'
   return TELLING.has(name) ? 'telling' : undefined
 }
 

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { FanfareError } from '../model/errors.ts'
 import type { Wheel, WheelItem } from '../net/wheel.ts'
@@ -11,6 +12,7 @@ import { readHead, type RequestHead } from './head.ts'
 import { type LeanAnswers, LeanExchange } from './lean-exchange.ts'
 import { type HttpLimits, tooLarge } from './limits.ts'
 import { bytesOf, errorReply, NO_REQUEST } from './reply.ts'
+import { requestOf, type Upgrading } from './upgrading.ts'
 
 /** What a lean connection needs of its server. */
 export interface LeanHost {
@@ -26,6 +28,8 @@ export interface LeanHost {
   refusal(request: HttpRequest, error: FanfareError): Buffer
   /** Whether requests to this path are somebody else's to answer, over node:http. */
   isMounted(path: string): boolean
+  /** Answers a request to speak WebSocket, now or later, whoever's path it is. */
+  upgrade(request: IncomingMessage, upgrading: Upgrading): void
   /** Takes over a connection with bytes that were read and not understood. */
   takeOver(socket: Socket, unread: Buffer): void
 }
@@ -59,7 +63,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
   #head: RequestHead | undefined
   #body: Body | undefined
   /** The request that is being answered. */
-  #current: LeanExchange | undefined
+  #current: Pick<LeanExchange, 'leave' | 'goElsewhere'> | undefined
   /** Answers given while input is being worked through: one write for all of them. */
   #output: Response[] | undefined
   #outputBytes = 0
@@ -150,11 +154,16 @@ export class LeanConnection implements WheelItem, LeanAnswers {
       }
       const head = readHead(this.#input, 0, this.#host.limits.maxHeaderBytes)
       if (head === 'more') break
-      if (head === 'foreign' || this.#host.isMounted(head.path)) {
+      if (head === 'foreign' || (!head.upgrades && this.#host.isMounted(head.path))) {
         this.#release()
         return
       }
       const rest = this.#input.subarray(head.end)
+      if (head.upgrades) {
+        this.#input = rest
+        this.#upgrade(head)
+        break
+      }
       this.#input = EMPTY
       this.#head = head
       if (head.length > this.#host.limits.maxBodyBytes) this.#refuseBody(head)
@@ -184,10 +193,34 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     this.#head = undefined
     this.#body = undefined
     this.#input = bytes.length > missing ? bytes.subarray(missing) : EMPTY
-    this.#current = new LeanExchange(this, head, content)
-    this.#host.handle(this.#current)
+    const exchange = new LeanExchange(this, head, content)
+    this.#current = exchange
+    this.#host.handle(exchange)
     // It came too late to wait for anything.
     if (this.#clientEnded) this.#forget()
+  }
+
+  /** What comes from now on is not for us, unless the answer is no. */
+  #upgrade(head: RequestHead): void {
+    const pending = { leave: () => true, goElsewhere: () => {} }
+    this.#current = pending
+    this.#host.upgrade(requestOf(head, this.socket), {
+      take: () => {
+        const unread = isLent(this.#input) ? Buffer.from(this.#input) : this.#input
+        if (this.#current !== pending) this.socket.destroy()
+        else this.#letGo()
+        this.#current = undefined
+        if (this.socket.isPaused()) this.socket.resume()
+        return unread
+      },
+      end: (response) => {
+        if (this.#current !== pending) return
+        this.#current = undefined
+        this.write(response)
+        this.#end()
+        if (!this.#output) this.#rest()
+      },
+    })
   }
 
   #refuseBody(head: RequestHead): void {

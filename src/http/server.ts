@@ -12,9 +12,9 @@ import { Fallback } from './fallback.ts'
 import { LeanConnection } from './lean.ts'
 import type { HttpLimits } from './limits.ts'
 import type { Mount } from './mount.ts'
-import type { NodeConnection } from './node-connection.ts'
 import { NodeRequest } from './node-exchange.ts'
 import { errorReply, PLAIN, reply } from './reply.ts'
+import { pathOf, type Upgrading } from './upgrading.ts'
 
 /** A port that is listened on already, and not yet in place of the former one. */
 export interface Move {
@@ -96,7 +96,7 @@ export class HttpServer {
       handle: (exchange) => this.handle(exchange),
       refusal: (request, error) => this.refusal(request, error),
       mountAt: (path) => options.mountAt?.(path),
-      upgrade: (request, head, connection) => this.#upgrade(request, head, connection),
+      upgrade: (request, upgrading) => this.upgrade(request, upgrading),
     })
     const words = {
       notTls: NOT_TLS,
@@ -248,21 +248,25 @@ export class HttpServer {
     else LeanConnection.serve(this, socket)
   }
 
-  #upgrade(request: IncomingMessage, head: Buffer, connection: NodeConnection): void {
+  upgrade(request: IncomingMessage, upgrading: Upgrading): void {
     const { socket } = request
+    const mount = this.#options.mountAt?.(pathOf(request.url))
+    if (mount) {
+      mount.upgrade(request, socket, upgrading.take())
+      return
+    }
     let answered = false
     const upgrade = new NodeUpgrade(
       request,
       (accepted) => {
         answered = true
-        connection.letGo()
-        this.#sockets.handleUpgrade(request, socket, head, (webSocket: WebSocket) =>
+        this.#sockets.handleUpgrade(request, socket, upgrading.take(), (webSocket: WebSocket) =>
           accepted(webSocket as ClosingWebSocket, socket),
         )
       },
       (response) => {
         answered = true
-        connection.end(response)
+        upgrading.end(response)
       },
     )
     try {
@@ -270,7 +274,7 @@ export class HttpServer {
     } catch (error) {
       this.#report(error, upgrade)
       if (answered) socket.destroy()
-      else connection.end(errorReply(upgrade, error, true))
+      else upgrading.end(errorReply(upgrade, error, true))
     }
   }
 }

@@ -1,32 +1,7 @@
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { text } from 'node:stream/consumers'
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it } from 'vitest'
 import { request } from '../support/raw.ts'
 import { startServer } from '../support/server.ts'
-
-type Question = Readonly<Record<string, unknown>>
-
-/** The operator's own program. @param answer a status and a body; never answers with undefined */
-async function backend(answer: (question: Question) => [number, unknown] | undefined) {
-  const asked: Question[] = []
-  const server = createServer((incoming, outgoing) => {
-    void text(incoming).then((body) => {
-      const question = JSON.parse(body) as Question
-      asked.push(question)
-      const [status, said] = answer(question) ?? []
-      if (status === undefined) return
-      outgoing.statusCode = status
-      outgoing.end(said === undefined ? '' : typeof said === 'string' ? said : JSON.stringify(said))
-    })
-  })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    server.closeAllConnections()
-    server.close()
-  })
-  return { asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` }
-}
+import { backend } from './backend.ts'
 
 async function start(url: string, more = '', yaml = '') {
   const started = await startServer(`${yaml}access: { hook: { url: "${url}", ${more} } }`)
@@ -90,4 +65,20 @@ it('says who it is that shows nothing of ours', async () => {
     peer: '127.0.0.1',
     headers: { cookie: 'session=1' },
   })
+})
+
+it.each([
+  ['nobody in particular', { subscribe: ['open'] }, 'open', 'other'],
+  ['somebody, and only what may be read of before', { user: 'ann', history: [] }, '', 'open'],
+])('who may connect as %s may do no more than it said', async (_, said, may, mayNot) => {
+  const { url } = await backend(() => [200, { allow: true, ...said }])
+  const yaml = 'trustedPeers: []\nusers: { subscribe: [open] }\n'
+  const { server, port } = await start(url, 'on: [connect]', yaml)
+  for (const channel of ['open', 'other']) {
+    await server.hub().publish({ channel: channel as never, body: Buffer.from('x') })
+  }
+  const status = async (channel: string): Promise<number> =>
+    (await request(port, 'GET', `/subscriber/${channel}`)).status
+  expect(await status(mayNot)).toBe(403)
+  if (may !== '') expect(await status(may)).toBe(200)
 })

@@ -98,6 +98,15 @@ it('on the redis door it is an error, for PUBLISH as for XADD; DEL is none', asy
   expect(await client.ask('PING')).toBe('+PONG')
 })
 
+it('an address has its rate also when it pretends to speak for others', async () => {
+  const anyone = 'access: { anonymous: { publish: [chat] } }'
+  const world = await startServer(`trustedPeers: []\n${rates('perAddress: 1/m')}\n${anyone}`)
+  expect((await publish(world, 'chat')).status).toBe(202)
+  for (const headers of [{ 'X-Forwarded-For': '192.0.2.1' }, { Via: '1.1 nowhere' }]) {
+    expect((await publish(world, 'chat', { headers })).status).toBe(429)
+  }
+})
+
 it('on the feed it is 429 with Retry-After', async () => {
   const { feedPort } = await startFeed('', rates('perChannel: 1/m'))
   expect(await post(feedPort, '/json', '{"a":1}\n')).toMatch(/^HTTP\/1\.1 200 OK\r\n/)

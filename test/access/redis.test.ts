@@ -99,3 +99,26 @@ it('takes tokens, whose replies keep their order', async () => {
   client.send('SUBSCRIBE', 'news/a')
   expect(await client.values(3)).toEqual(['+OK', 0, ['subscribe', 'news/a', 1]])
 })
+
+it('who has subscribed with one key and comes to be somebody else must be allowed all of it', async () => {
+  const file = new KeyFile()
+  const [key, other] = ['one', 'other'].map((name) => file.make(name, { subscribe: ['news/'] }))
+  const yaml = `trustedPeers: []\n${file.yaml(CLOSED)}`
+  const client = await RespClient.connect((await startRedis('', yaml)).redisPort)
+  await client.ask('HELLO', '3', 'AUTH', 'default', String(key))
+  await client.ask('SUBSCRIBE', 'news/a')
+
+  // Anybody may say any password where none is asked for: it must not cut a subscription loose from its key.
+  expect(await client.ask('AUTH', 'default', 'x')).toMatch(/^-NOPERM .* subscribe to "news\/a"/)
+
+  expect(await client.ask('AUTH', String(other))).toBe('+OK')
+  file.revoke('other')
+  expect(await client.raw.rest()).toBe('-NOAUTH The key was revoked.\r\n')
+})
+
+it('a token is known for one, whatever space its JSON begins with', async () => {
+  const { redisPort } = await startRedis('', `access: { jwt: { secret: "${SECRET}" } }`)
+  const client = await RespClient.connect(redisPort)
+  const head = Buffer.from('{ "alg": "HS256" }').toString('base64url')
+  expect(await client.ask('AUTH', 'default', `${head}.e30.AAAA`)).toMatch(/^-WRONGPASS /)
+})

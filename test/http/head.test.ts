@@ -35,6 +35,7 @@ describe('the lean parser', () => {
       plain: true,
       length: 12,
       keepAlive: true,
+      upgrades: false,
       end: 101,
     })
   })
@@ -118,6 +119,17 @@ describe('the lean parser', () => {
     expect(accept(`GET / HTTP/1.1\r\nHost: x\r\n${line}\r\n`).keepAlive).toBe(keepAlive)
   })
 
+  it('takes a wish to speak WebSocket, as browsers and libraries spell it', () => {
+    for (const [connection, upgrade] of [
+      ['Upgrade', 'websocket'],
+      ['upgrade', 'WebSocket'],
+      ['keep-alive, Upgrade', 'websocket'],
+    ]) {
+      const head = withLines(`Host: x\r\nConnection: ${connection}\r\nUpgrade: ${upgrade}`)
+      expect(head).toMatchObject({ upgrades: true, keepAlive: true, length: 0 })
+    }
+  })
+
   it('takes a Content-Length of 0 with any method', () => {
     for (const method of ['GET', 'DELETE', 'PUT']) {
       const head = accept(`${method} / HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n`)
@@ -152,7 +164,14 @@ describe('what the lean parser leaves to node:http, whole', () => {
     ['chunked in capitals', headers('TRANSFER-ENCODING: CHUNKED')],
     ['an unknown coding', headers('Transfer-Encoding: xchunked')],
     ['an expectation', headers('Expect: 100-continue\r\nContent-Length: 3')],
-    ['an upgrade', headers('Connection: Upgrade\r\nUpgrade: websocket', 'GET')],
+    ['another upgrade', headers('Connection: Upgrade\r\nUpgrade: h2c', 'GET')],
+    ['an upgrade to one of two', headers('Connection: Upgrade\r\nUpgrade: h2c, websocket', 'GET')],
+    [
+      'an upgrade with a length',
+      headers('Connection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 0', 'GET'),
+    ],
+    ['an upgrade of a POST', headers('Connection: Upgrade\r\nUpgrade: websocket')],
+    ['Upgrade alone', headers('Upgrade: websocket', 'GET')],
     ['an upgrade without Connection', headers('Upgrade: h2c', 'GET')],
     ['Connection: upgrade alone', headers('Connection: upgrade', 'GET')],
     ['two connection options', headers('Connection: keep-alive, close', 'GET')],

@@ -95,7 +95,7 @@ class EventsLocation implements LocationHandler {
     let caller: Caller | undefined
     attempt(
       () =>
-        chain(access.identifyFollower(exchange), (known) => {
+        chain(access.identifyFollower(exchange, this.#cors.origins), (known) => {
           caller = known
           return chain(access.mustFollow(known, wanted.selectors, wantsHistory(wanted)), () =>
             startOf(this.#hub, wanted),

@@ -31,6 +31,19 @@ const SMALL = 2 ** 10
 let block = EMPTY
 let used = 0
 
+/**
+ * Where arguments begin and end, of whichever parser reads: mostly all of a command comes at once, and then
+ * none of thousands that wait needs lists of its own.
+ */
+let shared: Lists = { starts: [], ends: [] }
+/** Lists that have become longer are let go. */
+const LONGEST_SHARED = 64
+
+interface Lists {
+  readonly starts: number[]
+  readonly ends: number[]
+}
+
 /** The arguments of one command; they lie in bytes that are only good until the next is read. */
 export interface Args {
   /** With the command's name, which is argument 0. */
@@ -73,8 +86,10 @@ export class RespParser implements Args {
   #left = -1
   /** Length of the bulk string that is being read; -1: its line. */
   #bulk = -1
-  #starts: number[] = []
-  #ends: number[] = []
+  #starts = shared.starts
+  #ends = shared.ends
+  /** Nobody else writes to these lists. */
+  #owns = false
   #argBytes: Buffer = EMPTY
   /** Where bytes from and to of #argBytes are kept in a block. */
   #copied: Buffer = EMPTY
@@ -133,8 +148,16 @@ export class RespParser implements Args {
     this.#bytes = bytes
   }
 
+  /** The arguments at hand stay, whatever other parsers read. */
+  hold(): void {
+    if (this.#owns) return
+    this.#owns = true
+    this.#starts = this.#starts.slice(0, this.count)
+    this.#ends = this.#ends.slice(0, this.count)
+  }
+
   /**
-   * Reads the next command, whose arguments are this parser's until it is called again.
+   * Reads the next command, whose arguments are good until any parser reads on; see `hold`.
    * @returns false when more has to come first
    * @throws ProtocolError
    */
@@ -233,11 +256,14 @@ export class RespParser implements Args {
       this.#end = 0
       this.#grown = false
       this.#move(this.#start)
-      if (this.#starts.length > 64) {
-        this.#starts = []
-        this.#ends = []
-      }
-    } else if (this.#start > 0 && (!this.#grown || 2 * this.#start > this.#bytes.length)) {
+      if (shared.starts.length > LONGEST_SHARED) shared = { starts: [], ends: [] }
+      this.#starts = shared.starts
+      this.#ends = shared.ends
+      this.#owns = false
+      return false
+    }
+    if (this.#left !== -1) this.hold()
+    if (this.#start > 0 && (!this.#grown || 2 * this.#start > this.#bytes.length)) {
       // A copy of the rest lets all before it go.
       this.#bytes = Buffer.from(this.#bytes.subarray(this.#start, this.#end))
       this.#end -= this.#start

@@ -39,10 +39,32 @@ interface Group {
   /** Of the hub's subscription. */
   selectors: Selectors
   /** Followed and dropped since; the hub hears of it in `settle`. */
-  readonly channels: Set<ChannelName>
-  readonly patterns: Set<string>
+  channels: Set<ChannelName> | undefined
+  patterns: Set<string> | undefined
   dirty: boolean
+  readonly form: Form
 }
+
+/** How names are spelled, and what they are. */
+interface Form {
+  readonly slash: boolean
+  readonly shard: boolean
+}
+
+/** Each set is made with its first member: most connections follow one channel, and nothing else. */
+interface Names {
+  channel: Set<string> | undefined
+  pattern: Set<string> | undefined
+  shard: Set<string> | undefined
+}
+
+const FORMS: readonly Form[] = [
+  { slash: false, shard: false },
+  { slash: true, shard: false },
+  { slash: false, shard: true },
+  { slash: true, shard: true },
+]
+const NO_SELECTORS = new Selectors([])
 
 /**
  * What one connection is subscribed to, as its client spells it. The hub hears of it when the commands
@@ -51,13 +73,9 @@ interface Group {
 export class Subscriptions {
   readonly #server: RedisServer
   readonly #sink: Sink
-  readonly #names: Record<Kind, Set<string>> = {
-    channel: new Set(),
-    pattern: new Set(),
-    shard: new Set(),
-  }
-  /** By whether names have a leading `/` and are a shard's. */
-  readonly #groups = new Map<string, Group>()
+  readonly #names: Names = { channel: undefined, pattern: undefined, shard: undefined }
+  /** One of each form at most. */
+  readonly #groups: Group[] = []
   #dirty = false
   #resp: Resp = 2
 
@@ -67,17 +85,22 @@ export class Subscriptions {
   }
 
   size(kind: Kind): number {
-    return this.#names[kind].size
+    return this.#names[kind]?.size ?? 0
   }
 
   get total(): number {
-    const { channel, pattern, shard } = this.#names
-    return channel.size + pattern.size + shard.size
+    return this.size('channel') + this.size('pattern') + this.size('shard')
+  }
+
+  /** All of it. */
+  get selectors(): Selectors {
+    const channels = [...this.names('channel'), ...this.names('shard')]
+    return new Selectors(channels.map(channelOf), [], this.names('pattern').map(patternOf))
   }
 
   /** As the client spelled them, in its order. */
   names(kind: Kind): string[] {
-    return [...this.#names[kind]]
+    return [...(this.#names[kind] ?? [])]
   }
 
   /**
@@ -91,28 +114,29 @@ export class Subscriptions {
     }
     const { maxSubscriptions } = this.#server.limits
     if (this.total + names.length <= maxSubscriptions) return
-    const more = new Set(names.filter((name) => !this.#names[kind].has(name))).size
+    const more = new Set(names.filter((name) => !this.#names[kind]?.has(name))).size
     if (this.total + more > maxSubscriptions) {
       throw new RedisError(`ERR A connection has at most ${maxSubscriptions} subscriptions here.`)
     }
   }
 
   add(kind: Kind, name: string): void {
-    if (this.#names[kind].has(name)) return
-    this.#names[kind].add(name)
+    const names = (this.#names[kind] ??= new Set())
+    if (names.has(name)) return
+    names.add(name)
     this.#server.subscribed(kind, name, 1)
     const group = this.#group(kind, name)
-    if (kind === 'pattern') group.patterns.add(patternOf(name))
-    else group.channels.add(channelOf(name))
+    if (kind === 'pattern') (group.patterns ??= new Set()).add(patternOf(name))
+    else (group.channels ??= new Set()).add(channelOf(name))
     this.#touch(group)
   }
 
   remove(kind: Kind, name: string): void {
-    if (!this.#names[kind].delete(name)) return
+    if (!this.#names[kind]?.delete(name)) return
     this.#server.subscribed(kind, name, -1)
     const group = this.#group(kind, name)
-    if (kind === 'pattern') group.patterns.delete(patternOf(name))
-    else group.channels.delete(channelOf(name))
+    if (kind === 'pattern') group.patterns?.delete(patternOf(name))
+    else group.channels?.delete(channelOf(name))
     this.#touch(group)
   }
 
@@ -121,12 +145,12 @@ export class Subscriptions {
     if (resp === this.#resp) return
     this.settle()
     this.#resp = resp
-    for (const [key, group] of this.#groups) {
+    for (const group of this.#groups) {
       const { subscription } = group
       if (!subscription) continue
       const after = subscription.position
       subscription.close()
-      this.#follow(key, group, { kind: 'id', after })
+      this.#follow(group, { kind: 'id', after })
     }
   }
 
@@ -134,16 +158,16 @@ export class Subscriptions {
   settle(): void {
     if (!this.#dirty) return
     this.#dirty = false
-    for (const [key, group] of this.#groups) {
+    for (const group of [...this.#groups]) {
       if (!group.dirty) continue
       group.dirty = false
-      const wanted = new Selectors([...group.channels], [], [...group.patterns])
+      const wanted = selectorsOf(group)
       const former = group.selectors
       group.selectors = wanted
       if (wanted.size === 0) {
         group.subscription?.close()
-        this.#groups.delete(key)
-      } else if (!group.subscription) this.#follow(key, group, { kind: 'now' })
+        this.#groups.splice(this.#groups.indexOf(group), 1)
+      } else if (!group.subscription) this.#follow(group, { kind: 'now' })
       else {
         const more = difference(wanted, former)
         const less = difference(former, wanted)
@@ -157,34 +181,32 @@ export class Subscriptions {
   /** Ends all, with the connection. */
   close(): void {
     for (const kind of ['channel', 'pattern', 'shard'] as const) {
-      for (const name of this.#names[kind]) this.#server.subscribed(kind, name, -1)
-      this.#names[kind].clear()
+      for (const name of this.names(kind)) this.#server.subscribed(kind, name, -1)
+      this.#names[kind] = undefined
     }
-    for (const { subscription } of this.#groups.values()) subscription?.close()
-    this.#groups.clear()
+    for (const { subscription } of this.#groups.splice(0)) subscription?.close()
     this.#dirty = false
   }
 
-  #follow(key: string, group: Group, since: Parameters<Subscription['add']>[1]): void {
-    const form = { resp: this.#resp, slash: key.includes('/'), shard: key.includes('s') }
-    const encoder = this.#server.encoder(form)
-    const { selectors } = group
+  #follow(group: Group, since: Parameters<Subscription['add']>[1]): void {
+    const { selectors, form } = group
+    const encoder = this.#server.encoder({ resp: this.#resp, ...form })
     group.subscription = this.#server.hub.follow({ selectors, encoder, sink: this.#sink, since })
   }
 
   #group(kind: Kind, name: string): Group {
-    const key = `${name.startsWith('/') ? '/' : ''}${kind === 'shard' ? 's' : ''}`
-    let group = this.#groups.get(key)
-    if (!group) {
-      group = {
-        subscription: undefined,
-        selectors: new Selectors([]),
-        channels: new Set(),
-        patterns: new Set(),
-        dirty: false,
-      }
-      this.#groups.set(key, group)
+    const form = FORMS[(name.startsWith('/') ? 1 : 0) + (kind === 'shard' ? 2 : 0)] as Form
+    const known = this.#groups.find((group) => group.form === form)
+    if (known) return known
+    const group: Group = {
+      subscription: undefined,
+      selectors: NO_SELECTORS,
+      channels: undefined,
+      patterns: undefined,
+      dirty: false,
+      form,
     }
+    this.#groups.push(group)
     return group
   }
 
@@ -192,6 +214,14 @@ export class Subscriptions {
     group.dirty = true
     this.#dirty = true
   }
+}
+
+function selectorsOf({ channels = new Set(), patterns = new Set() }: Group): Selectors {
+  const [name] = channels
+  // Those who follow the same channel have the same selectors.
+  if (name !== undefined && channels.size === 1 && patterns.size === 0)
+    return Selectors.channel(name)
+  return new Selectors([...channels], [], [...patterns])
 }
 
 function difference(one: Selectors, other: Selectors): Selectors {

@@ -7,6 +7,16 @@ import { TRACEPARENT } from '../../model/trace.ts'
 /** What a message without a Content-Type is given out as. */
 const UNTYPED = 'application/octet-stream'
 
+/** Types that no browser makes a page of. One that is said in a list is taken by its last word: that is none of these. */
+const HARMLESS =
+  /^(?:text\/plain|application\/(?:json|octet-stream|x-www-form-urlencoded))[\t ]*(?:;[^,]*)?$/i
+
+/**
+ * Whoever may publish to one channel could have a page made of a message, which would be this server's own and do
+ * whatever its reader may: so it is nobody's, and runs nothing (HTML standard, section 7.1.5).
+ */
+const NO_PAGE: HeaderLines = ['Content-Security-Policy: sandbox', 'X-Content-Type-Options: nosniff']
+
 /** Bytes of an answer that is kept for the next who asks for the same. */
 const LONGEST_REMEMBERED = 64 * 2 ** 10
 
@@ -54,7 +64,9 @@ export class PollEncoder implements Encoder {
 
   #encode(message: Message, gap?: Gap): Buffer {
     const lines = ['Vary: If-Modified-Since, If-None-Match', ...validators(message.id)]
-    lines.push(`Content-Type: ${headerSafe(message.contentType ?? UNTYPED)}`)
+    const type = headerSafe(message.contentType ?? UNTYPED)
+    lines.push(`Content-Type: ${type}`)
+    if (!HARMLESS.test(type)) lines.push(...NO_PAGE)
     // Nobody on the way may answer the next poll with this: heuristics would let it. hbpush's fork
     // repeats the Etag here for pages whose browser hides it.
     const repeat = this.#cors.length > 0 ? `, etag=${idIndex(message.id)}` : ''

@@ -86,7 +86,7 @@ export class SubscriberLocation implements LocationHandler {
     let caller: Caller | undefined
     attempt(
       () =>
-        chain(access.identifyFollower(exchange), (known) => {
+        chain(access.identifyFollower(exchange, this.#cors.origins), (known) => {
           caller = known
           const history = since.kind !== 'now'
           return chain(access.mustFollow(known, Selectors.channel(channel), history), () =>

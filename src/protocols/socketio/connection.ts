@@ -161,12 +161,20 @@ export class Connection implements UserConnection, Recoverable {
     setPid(socket, this.#pid)
   }
 
-  async #canGoOn({ user, channels, own }: State): Promise<boolean> {
+  async #canGoOn(state: State): Promise<boolean> {
+    const { user, channels } = state
     if (this.#login && this.#login.user !== user) return false
-    if (this.#session && !this.#session.mayGoOn(own)) return false
+    if (this.#session && !(await this.#session.mayGoOn(state))) return false
     // Once the user was away for too long, its subscriptions are gone.
     const known = new Set(await this.#host.users.subscriptionsOf(user))
     return channels.every((channel) => known.has(channel))
+  }
+
+  /** What was recalled before it was known who it is, that one may not have any more. */
+  async #mayGoOn(): Promise<void> {
+    if (!this.#lost || (await this.#session?.mayGoOn(this.#lost))) return
+    this.#lost = undefined
+    this.#pid = undefined
   }
 
   /** The original's conversation: a message with a user's id and its session. */
@@ -182,6 +190,7 @@ export class Connection implements UserConnection, Recoverable {
     } else {
       try {
         await this.#enter(found)
+        await this.#mayGoOn()
       } catch (error) {
         this.#refuse({ error: asFanfareError(error).message })
         return

@@ -56,6 +56,7 @@ export class Session {
   /** What is about to be followed from further back than now. */
   #expected = NOTHING
   #following: Following | undefined
+  #isOver = false
   /** Where it begins, unless its client says where. */
   #start: Since
 
@@ -78,10 +79,36 @@ export class Session {
     return this.#caller
   }
 
-  /** Whether what an earlier connection followed by itself may be followed by this one. */
-  mayGoOn(own: Selectors): boolean {
+  /** Whether what an earlier connection followed may be gone on with by this one. */
+  async mayGoOn({ channels, own }: Pick<State, 'channels' | 'own'>): Promise<boolean> {
     const { grants, user } = this.#now
-    return grants.subscribe.allowAll(own, user) && grants.history.allowAll(own, user)
+    if (!grants.subscribe.allowAll(own, user)) return false
+    const all = new Selectors(channels).with(own)
+    return (await this.#readable(all)).size === all.size
+  }
+
+  /**
+   * That of which this user may also read what was published before. It may go on with what its application has
+   * subscribed it to, whether or not it may subscribe to that itself.
+   */
+  async #readable(all: Selectors): Promise<Selectors> {
+    const { access } = this.#host
+    const caller = this.#now
+    const { grants, user } = caller
+    const log = userLog(this.user)
+    const may = (rules: typeof grants.history) => (one: Selectors) =>
+      one.single === log || rules.allowAll(one, user)
+    const readable = grants.history.isEverything ? all : partOf(all, may(grants.history))
+    if (!access.isAsked('subscribe')) return readable
+    const asked = partOf(readable, may(grants.subscribe)).without(new Selectors([log]))
+    if (asked.size === 0) return readable
+    try {
+      await access.mustFollow(caller, asked, true)
+      return readable
+    } catch (error) {
+      if (error instanceof FanfareError) return readable.without(asked)
+      throw error
+    }
   }
 
   /** The user is subscribed to these, unless it was heard since that it is not. */
@@ -100,7 +127,11 @@ export class Session {
     const { envelope, offsets, offset } = handshake
     this.#own = lost?.own ?? NOTHING
     const { since, history } = resume(offset, lost, handshake.since ?? this.#start)
-    const wanted = this.#wanted
+    const goesBack = since.kind !== 'now' && since !== this.#start
+    // The rest goes on from now.
+    const known = goesBack ? await this.#readable(this.#wanted) : undefined
+    if (this.#isOver) return
+    const wanted = known ? common(known, this.#wanted) : this.#wanted
     this.#expected = common(history?.selectors ?? NOTHING, wanted)
     this.#start = since
     if (offsets && !offset) this.#tellPosition(this.#start)
@@ -114,6 +145,7 @@ export class Session {
       since,
     })
     this.#following = new Following(subscription, selectors)
+    if (known) this.#reconcile()
     if (history) await this.#addExpected(history.since)
   }
 
@@ -136,6 +168,7 @@ export class Session {
   }
 
   close(): void {
+    this.#isOver = true
     this.#following?.close()
     this.#following = undefined
   }
@@ -298,6 +331,15 @@ function resume(offset: Offset | undefined, lost: State | undefined, asked: Sinc
     }
   }
   return { since: at, history: stretch && isWithin(offset.at, stretch.upTo) ? stretch : undefined }
+}
+
+/** What of it is such, each looked at by itself. */
+function partOf(all: Selectors, is: (one: Selectors) => boolean): Selectors {
+  return new Selectors(
+    all.channels.filter((channel) => is(new Selectors([channel]))),
+    all.prefixes.filter((prefix) => is(new Selectors([], [prefix]))),
+    all.patterns.filter((pattern) => is(new Selectors([], [], [pattern]))),
+  )
 }
 
 /** What is in both. */

@@ -2,7 +2,7 @@
  * The websocket door: JSON text frames both ways. On `websocket` locations, and on `subscriber` ones for
  * requests that upgrade. See docs/protocols/websocket.md.
  */
-import { NOTHING } from '../../access/access.ts'
+import { type Asker, NOTHING } from '../../access/access.ts'
 import type { Caller } from '../../access/caller.ts'
 import { Standing } from '../../access/standing.ts'
 import { isForeign } from '../../access/trust.ts'
@@ -42,12 +42,16 @@ class WebSocketLocation implements LocationHandler {
   /** Pages of these origins may connect; `*` is for listening, not for publishing. */
   readonly #cors: Cors
   readonly #publishers: readonly string[]
+  /** Whether pages that were not named may have their browser say whose it is. */
+  readonly #takesCredentials: boolean
 
   constructor(location: LocationConfig, context: DoorContext) {
     const { limits } = context.config
     this.#location = location
     this.#door = context
-    this.#cors = new Cors(optionsOf(location, corsOptions), { allow: '', expose: '' })
+    const options = optionsOf(location, corsOptions)
+    this.#takesCredentials = options.allow_credentials
+    this.#cors = new Cors(options, { allow: '', expose: '' })
     this.#publishers = this.#cors.origins.filter((origin) => origin !== '*')
     this.#context = {
       hub: context.hub(location.store),
@@ -91,10 +95,12 @@ class WebSocketLocation implements LocationHandler {
 
   upgrade(upgrade: Upgrade, id: string): boolean {
     let wanted: Wanted | undefined
+    let asker: Asker = upgrade
     try {
       if (isForeign(upgrade) && !this.#cors.allows(upgrade.header('origin') ?? '')) {
         throw new FanfareError('foreign_origin')
       }
+      if (!this.#takesCredentials && isForeign(upgrade, this.#publishers)) asker = alone(upgrade)
       // Without a channel the client subscribes by frames.
       const named = id !== '' || /(?:^|&)channel=/.test(upgrade.query)
       if (named) {
@@ -106,7 +112,7 @@ class WebSocketLocation implements LocationHandler {
       return true
     }
     const { access } = this.#door
-    const identify = (): MaybePromise<Caller> => access.identify(upgrade, this.#publishers)
+    const identify = (): MaybePromise<Caller> => access.identify(asker, this.#publishers)
     attempt(
       () =>
         chain(identify(), (caller) =>
@@ -141,6 +147,22 @@ class WebSocketLocation implements LocationHandler {
     tellInternal(onError, error, upgrade.peer)
     upgrade.refuse(errorReply(upgrade, error, true))
   }
+}
+
+/**
+ * A page's request without what its browser has added to it: the page does not know that, and its browser lets it read
+ * all that comes by a WebSocket, where it would keep from it an answer to a request.
+ * @throws FanfareError `foreign_origin` for a password, which must not count as nothing
+ */
+function alone(upgrade: Upgrade): Asker {
+  if (upgrade.header('authorization') !== undefined) {
+    throw new FanfareError(
+      'foreign_origin',
+      'Pages of other origins send passwords only where allow_credentials says so.',
+    )
+  }
+  const { peer, query } = upgrade
+  return { peer, query, header: (name) => (name === 'cookie' ? undefined : upgrade.header(name)) }
 }
 
 /** The channels as the client spelled them. */

@@ -28,34 +28,50 @@ class Wire extends Duplex {
 
 const node = createServer({ maxHeaderSize: 16_384 })
 let seen: Seen[] = []
+/** How many of them have come with their bodies. */
+let whole = 0
 let failure: Error | undefined
 node.on('request', (request: IncomingMessage, response) => {
-  let body = ''
+  const { method = '', url = '', rawHeaders } = request
+  const one = { method, target: targetOf(url), headers: linesOf(rawHeaders), body: '' }
+  // In its place at once: an upgrade behind it has no body to wait for.
+  seen.push(one)
   request.setEncoding('latin1')
-  request.on('data', (piece: string) => (body += piece))
+  request.on('data', (piece: string) => (one.body += piece))
   request.on('end', () => {
-    const { method = '', url = '', rawHeaders } = request
-    // An empty query is none.
-    const target = url.replace(/\?$/, '')
-    const headers: string[] = []
-    for (let at = 0; at < rawHeaders.length; at += 2) {
-      headers.push(`${(rawHeaders[at] as string).toLowerCase()}:${rawHeaders[at + 1]}`)
-    }
-    seen.push({ method, target, headers, body })
+    whole++
     response.end()
   })
 })
+node.on('upgrade', ({ method = '', url = '', rawHeaders }: IncomingMessage) => {
+  seen.push({ method, target: targetOf(url), headers: linesOf(rawHeaders), body: '' })
+  whole++
+})
 node.on('clientError', (error: Error) => (failure = error))
+
+/** An empty query is none. */
+function targetOf(url: string): string {
+  return url.replace(/\?$/, '')
+}
+
+function linesOf(rawHeaders: readonly string[]): string[] {
+  const lines: string[] = []
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    lines.push(`${(rawHeaders[at] as string).toLowerCase()}:${rawHeaders[at + 1]}`)
+  }
+  return lines
+}
 
 /** What node:http makes of bytes that are so many whole requests. */
 async function byNode(bytes: Buffer, count: number, random: Random): Promise<readonly Seen[]> {
   seen = []
+  whole = 0
   failure = undefined
   const wire = new Wire()
   wire.on('error', () => {})
   node.emit('connection', wire)
   for (const piece of random.once(4) ? cutUp(bytes, random) : [bytes]) wire.push(piece)
-  for (let turn = 0; turn < 200 && seen.length < count && !failure; turn++) {
+  for (let turn = 0; turn < 200 && whole < count && !failure; turn++) {
     await new Promise(setImmediate)
   }
   await new Promise(setImmediate)
@@ -133,7 +149,8 @@ function requests(random: Random): string {
     for (let more = random.int(3); more > 0; more--)
       lines.push(`${random.pick(NAMES)}:${random.pick(VALUES)}`)
     if (random.once(6))
-      lines.push(`Connection: ${random.pick(['close', 'Keep-Alive', 'CLOSE ', 'x'])}`)
+      lines.push(`Connection: ${random.pick(['close', 'Keep-Alive', 'CLOSE ', 'x', 'Upgrade'])}`)
+    if (random.once(6)) lines.push(`Upgrade: ${random.pick(['websocket', 'WebSocket ', 'h2c'])}`)
     if (random.once(3)) lines.reverse()
     text += `${method} ${random.pick(PATHS)} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`
   }
@@ -204,7 +221,7 @@ const httpHead: Target = {
       const to = head.end + head.length
       expected.push(seenBy(head, bytes.toString('latin1', head.end, to)))
       at = to
-      if (!head.keepAlive) break
+      if (!head.keepAlive || head.upgrades) break
     }
     if (expected.length === 0) return
     same(await byNode(bytes.subarray(0, at), expected.length, random), expected, 'the requests')

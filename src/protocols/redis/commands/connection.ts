@@ -57,9 +57,9 @@ const auth: Handler = (connection, args, out) => {
   return respond(authenticate(connection, user, password), out, (writer) => writer.ok())
 }
 
-/** A key, or a token: neither is a password that somebody has made up. */
+/** A key, or a token, whatever space its JSON begins with: neither is a password that somebody has made up. */
 function isOurs(password: string): boolean {
-  return password.startsWith(KEY_PREFIX) || /^eyJ[\w-]*\.[\w-]+\.[\w-]*$/.test(password)
+  return password.startsWith(KEY_PREFIX) || /^e[wy][\w-]*\.[\w-]+\.[\w-]*$/.test(password)
 }
 
 /**
@@ -76,13 +76,14 @@ function authenticate(
     return chain(identify(server.access, password), (caller) => {
       const names: unknown[] = ['default', '', caller.name, caller.user]
       if (!names.includes(user)) throw WRONG_PASSWORD
-      connection.authenticate(caller)
+      return connection.authenticate(caller)
     })
   }
   if (user !== 'default') throw WRONG_PASSWORD
   if (server.guarded && !server.isPassword(password)) throw WRONG_PASSWORD
-  connection.authenticate(server.guarded ? server.access.passed('redis.password') : undefined)
-  return undefined
+  return connection.authenticate(
+    server.guarded ? server.access.passed('redis.password') : undefined,
+  )
 }
 
 /** @throws RedisError in Redis's words, with ours behind them */
@@ -106,7 +107,7 @@ const hello: Handler = (connection, args, out) => {
   const authenticated =
     password === undefined ? undefined : authenticate(connection, user, password)
   return respond(authenticated, out, (writer) => {
-    if (!connection.authenticated) throw HELLO_FIRST
+    if (!connection.identity.authenticated) throw HELLO_FIRST
     if (name !== undefined) connection.name = clientName(name)
     if (version !== undefined) {
       connection.speak(version)

@@ -53,7 +53,7 @@ const scan: Handler = (connection, args, out) => {
   const cursor = Number(args.text(1))
   const { limit, glob, slash, streams } = scanOptions(args)
   const seen = (name: ChannelName): boolean =>
-    (glob?.matches(name) ?? true) && connection.sees(name)
+    (glob?.matches(name) ?? true) && connection.identity.sees(name)
   return respond(server.hub.channels(cursor, limit), out, (writer, page) => {
     const names = streams ? page.names.filter(seen) : []
     writer.array(2)

@@ -95,7 +95,7 @@ function channels(kind: Kind): Handler {
     }
     const glob = args.count === 3 ? globOf(args.text(2)) : undefined
     const names = [...server.subscribers[kind].keys()].filter((name) => {
-      return (glob?.matches(name) ?? true) && connection.sees(channelOf(name))
+      return (glob?.matches(name) ?? true) && connection.identity.sees(channelOf(name))
     })
     out.array(names.length)
     for (const name of names) out.bulk(name)
