@@ -1,6 +1,6 @@
 import { bytesToText, type ChannelName } from '../model/channel.ts'
 import { FanfareError } from '../model/errors.ts'
-import { chain, type MaybePromise } from '../model/maybe.ts'
+import { all, chain, type MaybePromise } from '../model/maybe.ts'
 import type { Selectors } from '../model/selector.ts'
 import { type Caller, shownCaller } from './caller.ts'
 import { credentialOf, mayShow } from './credential.ts'
@@ -289,19 +289,37 @@ export class Access {
    * @throws FanfareError saying why not; RateError when it publishes too much
    */
   mustPublish(caller: Caller, channel: ChannelName, messages = 1): MaybePromise<void> {
+    this.#mustBeGranted(caller, channel)
+    if (this.#rates && messages > 0) {
+      const { address, key } = ratedAs(caller)
+      this.#rates.mustPublish(address, key, channel, performance.now(), messages)
+    }
+    return this.#asked('publish', caller, { channels: [bytesToText(channel)] })
+  }
+
+  /**
+   * Whether somebody may publish messages that go together: all of them, or none.
+   * @param channels of each
+   * @throws FanfareError likewise
+   */
+  mustPublishAll(caller: Caller, channels: readonly ChannelName[]): MaybePromise<void> {
+    const each = new Set(channels)
+    for (const channel of each) this.#mustBeGranted(caller, channel)
+    const { address, key } = ratedAs(caller)
+    this.#rates?.mustPublishAll(address, key, channels)
+    const answers = Array.from(each, (channel) =>
+      this.#asked('publish', caller, { channels: [bytesToText(channel)] }),
+    )
+    return chain(all(answers), () => {})
+  }
+
+  #mustBeGranted(caller: Caller, channel: ChannelName): void {
     // A page that has a browser speak for it is told nothing else.
     if (caller.foreign) throw new FanfareError('foreign_origin')
     const { grants, user } = caller
     if (!grants.publish.isEverything && !grants.publish.allow(channel, user)) {
       throw this.#mayNotPublish(caller, channel)
     }
-    if (this.#rates && messages > 0) {
-      // Whom it speaks for is not believed, then: what stands in its place cannot be chosen.
-      const { kind, peer = '', client = peer, key = user } = caller
-      const now = performance.now()
-      this.#rates.mustPublish(kind === 'trusted' ? '' : client, key, channel, now, messages)
-    }
-    return this.#asked('publish', caller, { channels: [bytesToText(channel)] })
   }
 
   /**
@@ -402,11 +420,20 @@ const ANYTHING = new Grants(
   true,
 )
 
+/** Under what it is counted how much somebody publishes. A trusted peer may stand for many. */
+function ratedAs({ kind, peer = '', client = peer, user, key = user }: Caller): {
+  readonly address: string
+  readonly key: string | undefined
+} {
+  // Where it is not believed whom a peer speaks for, what stands in its place cannot be chosen.
+  return { address: kind === 'trusted' ? '' : client, key }
+}
+
 /** Undefined where it depends on who it is. */
 function anyoneOf({ anonymous, trusted, hook }: Identities): Caller | undefined {
-  const all = [anonymous, trusted].every(
+  const isOpen = [anonymous, trusted].every(
     ({ subscribe, history }) => subscribe.isEverything && history.isEverything,
   )
-  if (!all || hook?.asksOn('connect') || hook?.asksOn('subscribe')) return undefined
+  if (!isOpen || hook?.asksOn('connect') || hook?.asksOn('subscribe')) return undefined
   return { kind: 'anonymous', name: '', grants: anonymous }
 }

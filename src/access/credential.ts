@@ -22,6 +22,11 @@ interface Asking {
   header(name: string): string | undefined
 }
 
+/** Whether there may be a key in a query: its name may be written with escapes, as any other. */
+export function mayShowKey(query: string): boolean {
+  return query !== '' && (query.includes(PARAMETER) || query.includes('%'))
+}
+
 /**
  * What a request shows: `Authorization: Bearer`, `Basic` with the key as the password, or `access_token=` in the
  * query (RFC 6750, section 2).
@@ -31,7 +36,7 @@ interface Asking {
 export function credentialOf(request: Asking): Credential | undefined {
   const header = request.header('authorization')
   const { query = '' } = request
-  const inQuery = mayName(query) ? tokenIn(query) : undefined
+  const inQuery = mayShowKey(query) ? tokenIn(query) : undefined
   if (header === undefined) return inQuery === undefined ? undefined : shown(inQuery)
   if (inQuery !== undefined) {
     throw new FanfareError('bad_request', `Show a key once: in Authorization, or as ${PARAMETER}.`)
@@ -41,12 +46,7 @@ export function credentialOf(request: Asking): Credential | undefined {
 
 /** Whether a request may show anything: it need not be read further otherwise. */
 export function mayShow(request: Asking): boolean {
-  return request.header('authorization') !== undefined || mayName(request.query ?? '')
-}
-
-/** Whether the parameter may be there, plain or percent-encoded. */
-function mayName(query: string): boolean {
-  return query !== '' && (query.includes(PARAMETER) || query.includes('%'))
+  return request.header('authorization') !== undefined || mayShowKey(request.query ?? '')
 }
 
 /** A browser remembers what is typed into its own dialogue, and only that. */

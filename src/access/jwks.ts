@@ -18,7 +18,8 @@ export interface JwksOptions {
 const MOST_BYTES = 2 ** 20
 const MOST_KEYS = 100
 
-interface SetKey {
+/** A key of a set, and what it verifies. */
+export interface SetKey {
   readonly kid: string | undefined
   readonly key: KeyObject
   readonly algorithms: readonly string[]
@@ -93,9 +94,9 @@ export class KeySource {
 
   async #read(): Promise<readonly SetKey[]> {
     const { source, timeout } = this.#options
-    const text = isUrl(source) ? await fetchText(source, timeout) : await readFile(source, 'utf8')
-    if (text.length > MOST_BYTES) throw new Error(`it has more than ${MOST_BYTES} bytes`)
-    return keysIn(JSON.parse(text))
+    return readKeySet(
+      isUrl(source) ? await fetchText(source, timeout) : await readFile(source, 'utf8'),
+    )
   }
 }
 
@@ -129,8 +130,14 @@ export async function readBounded(response: Response, most: number): Promise<str
   return Buffer.concat(parts).toString('utf8')
 }
 
-/** Keys that cannot be used here are passed by, and secrets among them: a public document has none. */
-function keysIn(value: unknown): readonly SetKey[] {
+/**
+ * The keys of a document. Those that cannot be used here are passed by, and secrets among them: a public document
+ * has none.
+ * @throws Error when it is none, or has more than the bounds
+ */
+export function readKeySet(text: string): readonly SetKey[] {
+  if (text.length > MOST_BYTES) throw new Error(`it has more than ${MOST_BYTES} bytes`)
+  const value: unknown = JSON.parse(text)
   const { keys } = (value ?? {}) as { keys?: unknown }
   if (!Array.isArray(keys)) throw new Error('it is no JSON Web Key Set: {"keys": […]}')
   if (keys.length > MOST_KEYS) throw new Error(`it has more than ${MOST_KEYS} keys`)

@@ -219,10 +219,16 @@ function headerOf(token: string): { alg: string; kid: string | undefined } {
   }
   // RFC 7515, section 4.1.11: what must be understood and is not.
   if (header.crit !== undefined) throw refused('asks for an extension that is not known here')
-  if (typeof header.alg !== 'string' || token.split('.').length !== 3) {
+  const parts = token.split('.')
+  // Decoders pass over what is no base64url. Then a token could be written in many ways.
+  if (typeof header.alg !== 'string' || parts.length !== 3 || !parts.every(isBase64url)) {
     throw refused('is no JSON Web Token')
   }
   return { alg: header.alg, kid: typeof header.kid === 'string' ? header.kid : undefined }
+}
+
+function isBase64url(text: string): boolean {
+  return Buffer.from(text, 'base64url').toString('base64url') === text
 }
 
 function objectOf(payload: string): Record<string, unknown> {

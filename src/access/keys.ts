@@ -104,7 +104,12 @@ export function readKeys(path: string): KeySet {
   return new KeySet(parseKeys(text, path))
 }
 
-function parseKeys(text: string, path: string): KeyRecord[] {
+/**
+ * What a file of keys says.
+ * @param path of the file, for people
+ * @throws KeysError when it is none
+ */
+export function parseKeys(text: string, path: string): KeyRecord[] {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -129,10 +134,10 @@ function recordFrom(value: unknown): KeyRecord | undefined {
   const scopes = scopesFrom(value)
   if (!scopes) return undefined
   const { id, name, sha256, user, created, expires, revoked } = value as Record<string, unknown>
-  if (typeof id !== 'string' || typeof name !== 'string' || typeof created !== 'number')
-    return undefined
+  if (typeof id !== 'string' || typeof name !== 'string') return undefined
   if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return undefined
   if (user !== undefined && typeof user !== 'string') return undefined
+  if (created === undefined || !isTime(created)) return undefined
   if (!isTime(expires) || !isTime(revoked)) return undefined
   return { id, name, sha256, user, created, expires, revoked, ...scopes }
 }

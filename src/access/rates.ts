@@ -114,19 +114,56 @@ export class Rates {
     now: number = performance.now(),
     count = 1,
   ): void {
-    const { perAddress, perKey, perChannel, maxBuckets } = this.#rates()
+    if (!this.#bound()) return
+    this.#take(address, key, [[channel, count]], now)
+  }
+
+  /**
+   * The same for messages that go together to several channels: for all of them, or for none. Asked for one after the
+   * other, more than a burst would never get through.
+   * @param channels of each message
+   */
+  mustPublishAll(
+    address: string,
+    key: string | undefined,
+    channels: readonly ChannelName[],
+    now: number = performance.now(),
+  ): void {
+    if (!this.#bound()) return
+    const counts = new Map<ChannelName, number>()
+    for (const channel of channels) counts.set(channel, (counts.get(channel) ?? 0) + 1)
+    this.#take(address, key, [...counts], now)
+  }
+
+  /** @returns whether there is any bound now */
+  #bound(): boolean {
+    const { perAddress, perKey, perChannel } = this.#rates()
     this.#addresses.bound(perAddress)
     this.#keys.bound(perKey)
     this.#channels.bound(perChannel)
-    if (perAddress === 0 && perKey === 0 && perChannel === 0) return
-    const claims: [Buckets, string][] = [[this.#channels, channel]]
-    if (address !== '') claims.push([this.#addresses, networkOf(address)])
-    if (key !== undefined) claims.push([this.#keys, key])
-    for (const [buckets, of] of claims) {
-      const wait = buckets.wait(of, count, now)
+    return perAddress !== 0 || perKey !== 0 || perChannel !== 0
+  }
+
+  #take(
+    address: string,
+    key: string | undefined,
+    channels: readonly (readonly [ChannelName, number])[],
+    now: number,
+  ): void {
+    const { maxBuckets } = this.#rates()
+    const count = channels.reduce((sum, [, of]) => sum + of, 0)
+    const claims: [Buckets, string, number][] = channels.map(([channel, of]) => [
+      this.#channels,
+      channel,
+      of,
+    ])
+    if (address !== '') claims.push([this.#addresses, networkOf(address), count])
+    if (key !== undefined) claims.push([this.#keys, key, count])
+    for (const [buckets, of, messages] of claims) {
+      const wait = buckets.wait(of, messages, now)
       if (wait > 0) throw buckets.refusal(wait)
     }
-    for (const [buckets, of] of claims) buckets.take(of, count, now, maxBuckets)
+    for (const [buckets, of, messages] of claims) buckets.take(of, messages, now, maxBuckets)
   }
 
   /** How many are remembered. */

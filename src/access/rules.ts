@@ -1,5 +1,5 @@
 import { type ChannelName, isPrivate, textToBytes } from '../model/channel.ts'
-import { Glob, quoteGlob } from '../model/glob.ts'
+import { Glob, PLACE, quoteGlob } from '../model/glob.ts'
 import type { Selectors } from '../model/selector.ts'
 
 /**
@@ -68,15 +68,18 @@ interface Rule {
   readonly text: string
   /** The names themselves, where nothing in the rule is special. */
   readonly exact: string | undefined
-  /** Undefined where it depends on the user. */
-  readonly glob: Glob | undefined
+  readonly glob: Glob
+  /** A glob with places for the id of the user. */
+  readonly isForUsers: boolean
 }
 
+const USER = '{user}'
+
 function ruleOf(text: string): Rule {
-  if (text.includes('{user}')) return { text, exact: undefined, glob: undefined }
   const pattern = patternOf(text)
-  const exact = /[\\*?[\]]/.test(pattern) ? undefined : pattern
-  return { text, exact, glob: new Glob(pattern) }
+  const isForUsers = text.includes(USER)
+  const exact = isForUsers || /[\\*?[\]]/.test(pattern) ? undefined : pattern
+  return { text, exact, glob: new Glob(pattern), isForUsers }
 }
 
 function names(rule: Rule, channel: ChannelName, user: string | undefined): boolean {
@@ -84,15 +87,15 @@ function names(rule: Rule, channel: ChannelName, user: string | undefined): bool
   return globOf(rule, user)?.matches(channel) ?? false
 }
 
-function globOf({ text, glob }: Rule, user: string | undefined): Glob | undefined {
-  if (glob) return glob
-  // A user must not widen a rule by its name: what a glob reads as more than itself is quoted.
-  return user === undefined ? undefined : new Glob(patternOf(text, quoteGlob(user)))
+function globOf({ glob, isForUsers }: Rule, user: string | undefined): Glob | undefined {
+  if (!isForUsers) return glob
+  // Filled in when the glob has been read: nobody can widen a rule by a name.
+  return user === undefined ? undefined : glob.filled(textToBytes(user))
 }
 
-/** A rule as a glob, one character a byte. @param user quoted */
-function patternOf(text: string, user = ''): string {
+/** A rule as a glob, one character a byte, with places for the id of the user. */
+function patternOf(text: string): string {
   if (text === '/') return '*'
   const glob = `${text.startsWith('/') ? text.slice(1) : text}${text.endsWith('/') ? '*' : ''}`
-  return textToBytes(glob.replaceAll('{user}', () => user))
+  return textToBytes(glob).replaceAll(USER, PLACE)
 }

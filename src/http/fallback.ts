@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { FanfareError } from '../model/errors.ts'
+import { contained, type OnConnectionError } from '../net/contained.ts'
 import type { Mount } from './mount.ts'
 import { connectionOf, NodeConnection, type NodeHost } from './node-connection.ts'
 import { errorReply, NO_REQUEST, PLAIN, reply } from './reply.ts'
@@ -13,7 +14,7 @@ export interface FallbackHost extends NodeHost {
   /** A request to speak something else, after which node:http has no part in the connection any more. */
   upgrade(request: IncomingMessage, upgrading: Upgrading): void
   /** Hears of what failed here; the connection is closed. */
-  onError(error: unknown): void
+  onError: OnConnectionError
 }
 
 /** How often node:http looks for requests that take too long, in ms, at most and at least. */
@@ -95,12 +96,7 @@ export class Fallback {
 
   /** What is thrown on a connection closes that one, and no other. */
   #contain(socket: Duplex, work: () => void): void {
-    try {
-      work()
-    } catch (error) {
-      socket.destroy()
-      this.#host.onError(error)
-    }
+    contained(socket as Socket, (error, peer) => this.#host.onError(error, peer), work)
   }
 
   /** The host's limits have changed. The size of a head is what it was: node:http cannot change it. */

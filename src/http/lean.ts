@@ -21,7 +21,7 @@ export interface LeanHost {
   /** The server is going: no request is answered but those that are there. */
   readonly leaving: boolean
   /** Hears of what failed here; the connection is closed. */
-  onError(error: unknown): void
+  onError(error: unknown, peer?: string): void
   /** Answers a request, now or later. */
   handle(exchange: Exchange): void
   /** What a client is told whose request is not taken; the connection closes. */
@@ -117,8 +117,9 @@ export class LeanConnection implements WheelItem, LeanAnswers {
 
   /** What was thrown on a connection closes that one, and no other. */
   failed(error: unknown): void {
+    const peer = this.socket.remoteAddress
     this.socket.destroy()
-    this.#host.onError(error)
+    this.#host.onError(error, peer)
   }
 
   /** @param bytes lent until it returns */

@@ -92,7 +92,7 @@ export class HttpServer {
       get leaving() {
         return isLeaving()
       },
-      onError: (error) => options.onError(error),
+      onError: (error, peer) => this.onError(error, peer),
       handle: (exchange) => this.handle(exchange),
       refusal: (request, error) => this.refusal(request, error),
       mountAt: (path) => options.mountAt?.(path),
@@ -111,7 +111,7 @@ export class HttpServer {
   #newListener(): TcpListener {
     return new TcpListener(
       (socket) => this.#accept(socket),
-      (error) => this.#options.onError(error),
+      (error, peer) => this.onError(error, peer),
       {
         allowHalfOpen: true,
         keepAlive: 0,
@@ -209,8 +209,8 @@ export class HttpServer {
     await Promise.all([this.#listener, ...this.#drained].map((listener) => listener.close()))
   }
 
-  onError(error: unknown): void {
-    this.#options.onError(error)
+  onError(error: unknown, peer?: string): void {
+    this.#options.onError(error, peer === undefined ? undefined : { peer })
   }
 
   get connections(): number {

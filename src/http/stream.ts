@@ -87,6 +87,11 @@ export class StreamConnection implements Sink, WheelItem {
     return this.#subscription
   }
 
+  /** The address at the other end; '' when it has gone. */
+  get peer(): string {
+    return this.#socket.remoteAddress ?? ''
+  }
+
   get unsent(): number {
     return this.#handle ? 0 : unsentOf(this.#socket)
   }

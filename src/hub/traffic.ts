@@ -1,8 +1,9 @@
 /**
  * Why a subscriber was let go that had not asked for it: it missed messages, and its protocol has no word for
- * that; what it follows could not be read or encoded; it took nothing for `limits.idleTimeout`.
+ * that; what it follows could not be read or encoded; it took nothing for `limits.idleTimeout`; it left more answers
+ * unread than `limits.maxUnsentBytes`.
  */
-export const DROP_CAUSES = ['gap', 'failed', 'stalled'] as const
+export const DROP_CAUSES = ['gap', 'failed', 'stalled', 'unread'] as const
 export type DropCause = (typeof DROP_CAUSES)[number]
 
 /**
@@ -27,7 +28,7 @@ export class Traffic {
   /** What was refused with an error: requests, commands, logins. */
   refused = 0
   /** Subscribers that were let go, by cause. */
-  readonly dropped: Record<DropCause, number> = { gap: 0, failed: 0, stalled: 0 }
+  readonly dropped: Record<DropCause, number> = { gap: 0, failed: 0, stalled: 0, unread: 0 }
 
   opened(): void {
     this.connections++

@@ -3,6 +3,7 @@ import type { Hub } from '../hub/hub.ts'
 import type { LogState, Timings } from '../hub/timings.ts'
 import { DROP_CAUSES, type Traffic, type TrafficTable } from '../hub/traffic.ts'
 import { Histogram } from '../model/histogram.ts'
+import type { Entrances } from '../net/entrance.ts'
 import type { ClusterControl, Control } from '../services/control.ts'
 import type { StoreState } from '../stores/state.ts'
 import { Exposition, type Format, type Labels, type Sample } from './exposition.ts'
@@ -14,6 +15,7 @@ export interface MetricSources {
   readonly config: { readonly stores: Readonly<Record<string, unknown>> }
   readonly traffic: TrafficTable
   readonly errors: { readonly count: number }
+  readonly entrances: Pick<Entrances, 'connections' | 'failed'>
   readonly control: Control
   readonly health: Health
   /** The hub of a named store. */
@@ -50,6 +52,7 @@ export class ServerMetrics {
       [{}, errors.count],
     ])
     this.#doors(to)
+    writeEntrances(to, this.#sources.entrances)
     const stores = Object.keys(config.stores).map(
       (store): StoreLogs => [{ store }, this.#sources.hub(store).states()],
     )
@@ -116,7 +119,7 @@ export class ServerMetrics {
     )
     to.counter(
       'fanfare_subscribers_dropped_total',
-      'Subscribers that were let go: for a gap that their protocol has no word for, because reading or encoding failed, or because they took nothing.',
+      'Subscribers that were let go: for a gap that their protocol has no word for, because reading or encoding failed, because they took nothing, or because they left their answers unread.',
       doors.flatMap(([door, { dropped }]) =>
         DROP_CAUSES.map((cause): Sample => [{ door, cause }, dropped[cause]]),
       ),
@@ -136,6 +139,36 @@ export class ServerMetrics {
       .filter(([door]) => !this.#hidden.has(door))
       .map(([door, count]) => [{ door }, count])
   }
+}
+
+/** Of all ports together: connections that are no door's yet, or never will be. */
+function writeEntrances(to: Exposition, { connections, failed }: MetricSources['entrances']): void {
+  const { size, most, refused, refusedByAddress, cut, unsent } = connections
+  to.gauge(
+    'fanfare_open_connections',
+    'Connections of all ports, whatever is or will be spoken on them.',
+    [[{}, size]],
+  )
+  to.gauge('fanfare_max_connections', 'How many there may be (limits.maxConnections).', [
+    [{}, most],
+  ])
+  to.counter(
+    'fanfare_connections_refused_total',
+    'Connections that were closed before they were a door’s: there was no room for more (full), or for more from their address (address); TLS or the header of a proxy failed, or did not come in time (handshake).',
+    [
+      [{ cause: 'full' }, refused],
+      [{ cause: 'address' }, refusedByAddress],
+      [{ cause: 'handshake' }, failed],
+    ],
+  )
+  to.counter(
+    'fanfare_connections_cut_total',
+    'Slow connections that were closed as all together left too much unread (limits.maxTotalUnsentBytes).',
+    [[{}, cut]],
+  )
+  to.gauge('fanfare_unsent_bytes', 'What all connections have not taken, when last looked at.', [
+    [{}, unsent],
+  ])
 }
 
 function writeTimings(to: Exposition, stores: readonly StoreLogs[]): void {

@@ -7,15 +7,25 @@ const STAR = -1
 const ANY = -2
 const BACKSLASH = 0x5c
 
-/** A byte, STAR, ANY, or a set of bytes. */
+/** A byte, STAR, ANY, PLACE_TOKEN, or a set of bytes. */
 type Token = number | Uint8Array
+
+/** Stands in a pattern where a name is to be filled in; it is no byte. Within a set it makes that set match nothing. */
+export const PLACE = '\uffff'
+const PLACE_TOKEN = PLACE.charCodeAt(0)
 
 export class Glob {
   readonly #tokens: readonly Token[]
 
-  /** @param pattern one character a byte */
-  constructor(pattern: string) {
-    this.#tokens = compile(pattern)
+  /** @param pattern one character a byte, and `PLACE` where something is filled in */
+  constructor(pattern: string | readonly Token[]) {
+    this.#tokens = typeof pattern === 'string' ? compile(pattern) : pattern
+  }
+
+  /** The same with a name in each place, whose bytes mean themselves. @param name one character a byte */
+  filled(name: string): Glob {
+    const bytes = Array.from({ length: name.length }, (_, at) => name.charCodeAt(at))
+    return new Glob(this.#tokens.flatMap((token) => (token === PLACE_TOKEN ? bytes : [token])))
   }
 
   /**
@@ -131,7 +141,7 @@ function pushSet(tokens: Token[], pattern: string, from: number): number {
     } else set[byte] = 1
   }
   if (inverted) for (let byte = 0; byte < 256; byte++) set[byte] = set[byte] === 1 ? 0 : 1
-  tokens.push(set)
+  tokens.push(pattern.slice(from, at).includes(PLACE) ? new Uint8Array(256) : set)
   return at + 1
 }
 

@@ -58,6 +58,11 @@ export class Connections {
     return this.#size
   }
 
+  /** How many may be open, but for those that have room of their own. */
+  get most(): number {
+    return this.#limits.maxConnections
+  }
+
   /** Whether there may be more than there are. */
   get hasRoom(): boolean {
     return this.#size < this.#limits.maxConnections

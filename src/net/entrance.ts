@@ -299,9 +299,15 @@ class Arrival {
   #takeHeader(bytes: Buffer): boolean {
     const header = readProxyHeader(bytes)
     if (header === 'more') return false
-    if (header === 'wrong' || !this.#to.claim(header.address)) {
+    if (header === 'wrong') {
       this.#letGo()
       this.#to.drop()
+      return false
+    }
+    if (!this.#to.claim(header.address)) {
+      // That is counted already.
+      this.#letGo()
+      this.#socket.destroy()
       return false
     }
     this.#proxied = false

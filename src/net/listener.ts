@@ -6,7 +6,7 @@ import {
   type Socket,
 } from 'node:net'
 import type { Entrance } from './entrance.ts'
-import { contained } from './contained.ts'
+import { contained, type OnConnectionError } from './contained.ts'
 import { takeInherited } from './inherited.ts'
 
 /** After how long without a byte the kernel asks whether the client is still there, in ms. */
@@ -47,7 +47,7 @@ interface Handle {
 /** A TCP port or a UNIX socket, and all connections that were made to it. */
 export class TcpListener {
   readonly #accept: (socket: Socket) => void
-  readonly #onError: (error: unknown) => void
+  readonly #onError: OnConnectionError
   readonly #options: ListenerOptions
   readonly #open = new Set<Socket>()
   /** There is no entrance, but for the counts. */
@@ -66,7 +66,7 @@ export class TcpListener {
    */
   constructor(
     accept: (socket: Socket) => void,
-    onError: (error: unknown) => void,
+    onError: OnConnectionError,
     options: ListenerOptions = {},
   ) {
     this.#accept = accept

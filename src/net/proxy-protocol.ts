@@ -46,7 +46,8 @@ function readLine(bytes: Buffer): ProxyHeader | 'more' | 'wrong' {
   if (!match) return 'wrong'
   const { family, from = '', port = '0' } = match.groups ?? {}
   if (family === undefined) return { end: end + 2, address: '', port: 0 }
-  const fits = family === 'TCP4' ? isIPv4(from) : isIPv6(from)
+  // A zone (`fe80::1%eth0`) names an interface of the proxy's machine, and the protocol has none.
+  const fits = family === 'TCP4' ? isIPv4(from) : isIPv6(from) && !from.includes('%')
   if (!fits || Number(port) > 65_535) return 'wrong'
   return { end: end + 2, address: from, port: Number(port) }
 }

@@ -49,6 +49,8 @@ describe('a secret', () => {
     ['no algorithm in other letters', hs256({ sub: '1' }, SECRET, { alg: 'None' })],
     ['an algorithm of keys', hs256({ sub: '1' }, SECRET, { alg: 'RS256' })],
     ['an extension', hs256({ sub: '1' }, SECRET, { alg: 'HS256', crit: ['b64'], b64: false })],
+    ['padding', `${hs256({ sub: '1' })}=`],
+    ['what is no base64url among it', hs256({ sub: '1' }).replace(/(.{5})$/, 'µ$1')],
     ['a signature cut short', hs256({ sub: '1' }).slice(0, -2)],
     ['no user', hs256({ name: 'mona' })],
     ['an empty user', hs256({ sub: '' })],

@@ -40,6 +40,16 @@ it.each(['', '{', '[]', '{"version":2,"keys":[]}', '{"version":1,"keys":[{"name"
   },
 )
 
+it('is not guessed at when a key was made at no time', () => {
+  const file = new KeyFile()
+  file.make('a', {})
+  writeFileSync(
+    file.path,
+    readFileSync(file.path, 'utf8').replace('"created": 0', '"created": 1e400'),
+  )
+  expect(() => readKeys(file.path)).toThrow(KeysError)
+})
+
 it('is not believed when others can write to it', () => {
   const file = new KeyFile()
   file.make('a', {})

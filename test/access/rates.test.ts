@@ -130,6 +130,18 @@ describe('the configuration', () => {
   })
 })
 
+it('messages that go together are all taken, or none, whatever channels they go to', () => {
+  const rates = new Rates(() => ({ ...NONE, perKey: '2/m', perChannel: '3/m', maxBuckets: 10 }))
+  const channels = ['a', 'b', 'a', 'a', 'b'] as ChannelName[]
+  expect(() => rates.mustPublishAll('', 'k', channels, 0)).not.toThrow()
+  expect(() => rates.mustPublishAll('', 'other', ['a', 'c'] as ChannelName[], 0)).toThrow(RateError)
+  // Nothing was taken by what was refused.
+  expect(() => rates.mustPublishAll('', 'other', ['c', 'c', 'c'] as ChannelName[], 0)).not.toThrow()
+  // Five were taken where two have room: three are owed, and one has to fit.
+  expect(() => rates.mustPublish('', 'k', 'd' as ChannelName, 119_000)).toThrow(RateError)
+  expect(() => rates.mustPublish('', 'k', 'd' as ChannelName, 121_000)).not.toThrow()
+})
+
 describe('what is too fast is told', () => {
   const error = new RateError(7, 'One key may publish 1/s here.')
 

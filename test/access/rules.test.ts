@@ -23,6 +23,11 @@ it.each<[rule: string, channel: string, user: string, allowed: boolean]>([
   ['private/{user}', 'private/1/of-another', '1/', false],
   ['private/{user}', 'private/{user}', '1', false],
   ['{user}/{user}', '$&/$&', '$&', true],
+  ['private\\{user}', 'private/2', '*/2', false],
+  ['private\\{user}', 'private*', '*', true],
+  ['private/[{user}]', 'private/2', '1-3', false],
+  ['private/[^{user}]', 'private/2', '1', false],
+  ['private/[^{user}]', 'private/2', '', false],
 ])('the rule %s, the channel %s, the user %s: %s', (rule, channel, user, allowed) => {
   expect(new ChannelRules([rule]).allow(named(channel), user)).toBe(allowed)
 })

@@ -5,6 +5,9 @@ import { JSONS } from './targets/json.ts'
 import { LINES } from './targets/lines.ts'
 import { MODEL } from './targets/model.ts'
 import { REDIS } from './targets/redis.ts'
+import { ACCESS } from './targets/access.ts'
+import { NET } from './targets/net.ts'
+import { TOKENS } from './targets/tokens.ts'
 import { WEBHOOKS } from './targets/webhooks.ts'
 
 /** All parsers that are fuzzed by themselves. */
@@ -16,4 +19,7 @@ export const PARSERS: readonly Target[] = [
   ...WEBHOOKS,
   ...CONFIG,
   ...MODEL,
+  ...NET,
+  ...ACCESS,
+  ...TOKENS,
 ]

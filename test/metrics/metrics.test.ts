@@ -17,6 +17,10 @@ function folder(): string {
   return path
 }
 
+function from(address: string): string {
+  return `PROXY TCP4 ${address} 127.0.0.1 1 2\r\n`
+}
+
 describe('GET /metrics', () => {
   it('counts by door what went through it, on the wire and in the numbers alike', async () => {
     const { port, get } = await startManaged()
@@ -43,6 +47,38 @@ describe('GET /metrics', () => {
     expect(valueOf(found, 'fanfare_store_messages', { store: 'default' })).toBe(2)
     expect(valueOf(found, 'fanfare_ready')).toBe(1)
     reader.close()
+  })
+
+  it('counts connections of all ports, and those that were turned away, by cause', async () => {
+    const { port, get } = await startManaged(
+      '',
+      'proxyProtocol: true\ntrustedProxies: [127.0.0.1]\nlimits: { maxConnections: 2, maxConnectionsPerAddress: 1 }',
+    )
+    const follow = requestBytes('GET', '/events/news').toString('latin1')
+    const first = await RawClient.connect(port)
+    first.send(from('192.0.2.1') + follow)
+    await first.until(() => first.received.includes('200 OK'))
+    const same = await RawClient.connect(port)
+    same.send(from('192.0.2.1') + follow)
+    await same.rest()
+    const wrong = await RawClient.connect(port)
+    wrong.send(follow)
+    await wrong.rest()
+    const other = await RawClient.connect(port)
+    other.send(from('192.0.2.2') + follow)
+    await other.until(() => other.received.includes('200 OK'))
+    await (await RawClient.connect(port)).rest()
+
+    const found = parseMetrics((await get('/metrics')).body.toString())
+
+    const refused = (cause: string) =>
+      valueOf(found, 'fanfare_connections_refused_total', { cause })
+    expect([refused('full'), refused('address'), refused('handshake')]).toEqual([1, 1, 1])
+    // The management port has room of its own.
+    expect(valueOf(found, 'fanfare_open_connections')).toBe(3)
+    expect(valueOf(found, 'fanfare_max_connections')).toBe(2)
+    expect(valueOf(found, 'fanfare_connections_cut_total')).toBe(0)
+    expect(valueOf(found, 'fanfare_unsent_bytes')).toBe(0)
   })
 
   it('measures what waits for a disk, and how that is', async () => {

@@ -7,6 +7,7 @@ import { Exposition } from '../../src/metrics/exposition.ts'
 import { ServerMetrics } from '../../src/metrics/server-metrics.ts'
 import { Timings } from '../../src/hub/timings.ts'
 import { TrafficTable } from '../../src/hub/traffic.ts'
+import { Connections } from '../../src/net/connections.ts'
 import { Histogram } from '../../src/model/histogram.ts'
 import type { Hub } from '../../src/hub/hub.ts'
 import type { ClusterControl, Control } from '../../src/services/control.ts'
@@ -43,12 +44,19 @@ async function allNames(): Promise<Set<string>> {
     status: () => ({ a: { state: { up: true }, roles: ['relay'], isManager: true } }),
     membership: { held: true, age: 0, lease: 5, redis },
   } as unknown as ClusterControl
+  const limits = { maxConnections: 1, maxConnectionsPerAddress: 1, maxTotalUnsentBytes: 1 }
+  const connections = new Connections(
+    limits,
+    () => false,
+    () => {},
+  )
   const traffic = new TrafficTable()
   traffic.of('relay')
   const metrics = new ServerMetrics({
     config: { stores: { default: {} } },
     traffic,
     errors: { count: 0 },
+    entrances: { connections, failed: 0 },
     control: { node: 'a', cluster } as Control,
     health: { problems: () => [] },
     hub: () => hub as Hub,

@@ -35,6 +35,7 @@ describe('a header of version 1', () => {
     'PROXY TCP4 ::1 ::1 1 2\r\n',
     'PROXY TCP6 10.1.2.3 127.0.0.1 1 2\r\n',
     'PROXY TCP4 10.1.2.3 127.0.0.1 99999 2\r\n',
+    'PROXY TCP6 fe80::1%eth0 ::1 1 2\r\n',
     'PROXY TCP4 10.1.2.3  127.0.0.1 1 2\r\n',
     'PROXY \r\n',
     `PROXY UNKNOWN ${'x'.repeat(200)}\r\n`,

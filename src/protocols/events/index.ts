@@ -15,7 +15,9 @@ import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { attempt, chain } from '../../model/maybe.ts'
+import type { OnConnectionError } from '../../net/contained.ts'
 import type { Door, DoorContext, LocationHandler } from '../door.ts'
+import { connectionErrors, tellInternal } from '../reporting.ts'
 import { EventsEncoder, type EventsForm } from './codec.ts'
 import { eventsConfig, eventsOptions } from './config.ts'
 
@@ -41,12 +43,14 @@ class EventsLocation implements LocationHandler {
   readonly #forms = new Map<string, { encoder: EventsEncoder; options: StreamOptions }>()
   readonly #context: DoorContext
   readonly #traffic: Traffic
+  readonly #onError: OnConnectionError
 
   constructor(location: LocationConfig, context: DoorContext) {
     this.#hub = context.hub(location.store)
     this.#location = location
     this.#context = context
     this.#traffic = context.traffic.of('events')
+    this.#onError = connectionErrors(context)
     this.#retry = optionsOf(location, eventsOptions).retry
     this.#cors = new Cors(optionsOf(location, corsOptions), {
       allow: 'Authorization, Last-Event-ID, Cache-Control',
@@ -159,6 +163,7 @@ class EventsLocation implements LocationHandler {
   }
 
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
+    tellInternal(this.#onError, error, exchange.peer)
     this.#traffic.refused++
     const lines = [...headers, ...this.#cors.lines(exchange)]
     exchange.send(errorReply(exchange, error, exchange.closes, lines))

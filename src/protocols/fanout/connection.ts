@@ -99,7 +99,7 @@ export class FanoutConnection {
         if (automatic) return
         traffic.refused++
         const known = asFanfareError(error)
-        if (known !== error) onError(error)
+        if (known !== error) onError(error, this.#peer)
         this.#say(known.message)
       },
     )
@@ -149,7 +149,7 @@ export class FanoutConnection {
           return
         }
         const known = asFanfareError(error)
-        if (known !== error) onError(error)
+        if (known !== error) onError(error, this.#peer)
         this.#say(known.message)
       },
     )
@@ -162,8 +162,12 @@ export class FanoutConnection {
 
   /** Answers have a bound of their own: messages have theirs in the hub. */
   #answer(bytes: Buffer): void {
-    if (this.#writer.unsentAnswers > this.#server.limits.maxUnsentBytes) this.#socket.destroy()
-    else this.#writer.answer(bytes)
+    const { limits, traffic } = this.#server
+    if (this.#socket.destroyed) return
+    if (this.#writer.unsentAnswers > limits.maxUnsentBytes) {
+      traffic.dropped.unread++
+      this.#socket.destroy()
+    } else this.#writer.answer(bytes)
   }
 
   #closed(): void {

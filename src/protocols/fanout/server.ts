@@ -7,10 +7,12 @@ import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Clock } from '../../model/clock.ts'
+import type { OnConnectionError } from '../../net/contained.ts'
 import type { Entrance } from '../../net/entrance.ts'
 import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import { Pacer } from '../../net/paced.ts'
 import type { DoorContext, Place } from '../door.ts'
+import { connectionErrors } from '../reporting.ts'
 import { FanoutEncoder } from './codec.ts'
 import type { FanoutConfig } from './config.ts'
 import { FanoutConnection } from './connection.ts'
@@ -31,7 +33,7 @@ export class FanoutServer {
   readonly pacer: Pacer
   /** By what stands in front of the name. */
   readonly encoders = { '': new FanoutEncoder(''), '/': new FanoutEncoder('/') }
-  readonly onError: (error: unknown) => void
+  readonly onError: OnConnectionError
   readonly statistics: Statistics
   /** Announcements of peers that are not trusted. */
   refused = 0
@@ -51,7 +53,7 @@ export class FanoutServer {
     this.traffic = context.traffic.of('fanout')
     this.access = context.access
     this.clock = context.clock
-    this.onError = (error) => context.onError(error)
+    this.onError = connectionErrors(context)
     const { limits, traffic } = this
     this.stream = streamOptions(limits, { wheel: context.wheel, heartbeat: undefined, traffic })
     this.#entrance = context.entrances.open(entranceOf(config, context.config), {

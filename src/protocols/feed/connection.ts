@@ -6,7 +6,7 @@ import { Body } from '../../http/body.ts'
 import { asFanfareError, FanfareError, RateError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
 import type { Published } from '../../hub/contract.ts'
-import { all, attempt, chain, type MaybePromise } from '../../model/maybe.ts'
+import { attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import { contained } from '../../net/contained.ts'
 import type { WheelItem } from '../../net/wheel.ts'
 import { checkKey } from '../../model/envelope.ts'
@@ -271,8 +271,12 @@ export class FeedConnection implements WheelItem {
     attempt(
       () =>
         chain(poster, (caller) =>
-          chain(all(drafts.map(({ channel }) => access.mustPublish(caller, channel))), () =>
-            hub.publishAll(drafts, traffic),
+          chain(
+            access.mustPublishAll(
+              caller,
+              drafts.map(({ channel }) => channel),
+            ),
+            () => hub.publishAll(drafts, traffic),
           ),
         ),
       (published) => {
@@ -307,7 +311,7 @@ export class FeedConnection implements WheelItem {
     if (error instanceof Refusal) this.#refuse(error)
     else {
       const known = asFanfareError(error)
-      if (known !== error) this.#server.onError(error)
+      if (known !== error) this.#server.onError(error, this.#peer)
       if (known.code === 'not_trusted' || known.code === 'foreign_origin') {
         this.#refuse(new Refusal('403 Denied', DENIED_WORDS))
         return

@@ -6,10 +6,12 @@ import type { Limits } from '../../config/types.ts'
 import type { StreamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
+import type { OnConnectionError } from '../../net/contained.ts'
 import type { Entrance } from '../../net/entrance.ts'
 import { TcpListener, urlHost, type Where } from '../../net/listener.ts'
 import { Wheel, type WheelItem } from '../../net/wheel.ts'
 import type { DoorContext, Place } from '../door.ts'
+import { connectionErrors } from '../reporting.ts'
 import { FeedEncoder, LAST_CHUNK, stillalive } from './codec.ts'
 import type { FeedConfig } from './config.ts'
 import { FeedConnection } from './connection.ts'
@@ -29,7 +31,7 @@ export class FeedServer {
   readonly encoder = new FeedEncoder()
   readonly wheel: Wheel
   readonly stream: StreamOptions
-  readonly onError: (error: unknown) => void
+  readonly onError: OnConnectionError
   readonly listener: TcpListener
   readonly #entrance: Entrance
   readonly #context: DoorContext
@@ -50,7 +52,7 @@ export class FeedServer {
     this.hub = context.hub(config.store)
     this.access = context.access
     this.traffic = context.traffic.of('feed')
-    this.onError = (error) => context.onError(error)
+    this.onError = connectionErrors(context)
     this.wheel = new Wheel(config.stillalive || REVOLUTION, undefined, this.onError)
     this.stream = {
       wheel: this.wheel,

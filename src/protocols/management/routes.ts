@@ -1,3 +1,4 @@
+import { mayShowKey } from '../../access/credential.ts'
 import type { Exchange } from '../../http/exchange.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { TRACEPARENT } from '../../model/trace.ts'
@@ -95,7 +96,7 @@ export class Routes {
     this.#failed(new FanfareError('unknown_method'))
     const { method, path, query } = exchange
     // Not with a key that stands in it.
-    const shown = query === '' || query.includes('access_token') ? '' : `?${query}`
+    const shown = query === '' || mayShowKey(query) ? '' : `?${query}`
     answerText(exchange, 404, `Cannot ${method} ${path}${shown}`)
   }
 }

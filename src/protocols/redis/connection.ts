@@ -214,7 +214,7 @@ export class RedisConnection extends Output implements WheelItem {
     this.running = false
     this.server.out.truncate(0)
     this.socket.destroy()
-    this.server.onError(error)
+    this.server.onError(error, this.peer)
   }
 
   // --- the socket's side ---

@@ -7,10 +7,12 @@ import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { Clock } from '../../model/clock.ts'
+import type { OnConnectionError } from '../../net/contained.ts'
 import type { Entrance } from '../../net/entrance.ts'
 import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import type { Wheel } from '../../net/wheel.ts'
 import type { DoorContext, Place } from '../door.ts'
+import { connectionErrors } from '../reporting.ts'
 import { type Form, PubSubEncoder } from './codec.ts'
 import type { RedisConfig } from './config.ts'
 import { RedisConnection } from './connection.ts'
@@ -40,7 +42,7 @@ export class RedisServer {
   readonly table = new CommandTable()
   /** Replies of the connection whose commands are being done; empty between two of them. */
   readonly out = new ReplyWriter()
-  readonly onError: (error: unknown, peer?: string) => void
+  readonly onError: OnConnectionError
   readonly clients = new Map<number, RedisConnection>()
   /** How many connections are subscribed to each, as they spell it. */
   readonly subscribers: Readonly<Record<Kind, Map<string, number>>> = {
@@ -76,7 +78,7 @@ export class RedisServer {
     this.counted = context.traffic.of('redis')
     this.wheel = context.wheel
     this.clock = context.clock
-    this.onError = (error, peer = '') => context.onError(error, peer === '' ? undefined : { peer })
+    this.onError = connectionErrors(context)
     this.#password = passwordOf(config)
     this.parserLimits = parserLimits(config, this.limits)
     this.#entrance = context.entrances.open(entranceOf(config, context.config), {

@@ -14,8 +14,10 @@ import { formatId } from '../../model/id.ts'
 import { attempt, chain, type MaybePromise, settle } from '../../model/maybe.ts'
 import type { Draft } from '../../model/message.ts'
 import { inTrace, TRACEPARENT } from '../../model/trace.ts'
+import type { OnConnectionError } from '../../net/contained.ts'
 import type { ChannelStat } from '../../stores/store.ts'
 import type { DoorContext, LocationHandler } from '../door.ts'
+import { connectionErrors, tellInternal } from '../reporting.ts'
 import { countLines, isJsonLines, readJsonLines } from './batch.ts'
 import { publisherOptions } from './config.ts'
 import { type ChannelInfo, channelInfo } from './info.ts'
@@ -29,6 +31,7 @@ export class PublisherLocation implements LocationHandler {
   readonly #hub: Hub
   readonly #access: Access
   readonly #traffic: Traffic
+  readonly #onError: OnConnectionError
   readonly #createOnPost: boolean
   readonly #cors: Cors
   /** Origins of pages that may publish: named ones only, `*` is for reading. */
@@ -39,6 +42,7 @@ export class PublisherLocation implements LocationHandler {
     this.#hub = context.hub(location.store)
     this.#access = context.access
     this.#traffic = context.traffic.of('relay')
+    this.#onError = connectionErrors(context)
     this.#location = location
     this.#createOnPost = optionsOf(location, publisherOptions).create_on_post
     this.#cors = new Cors(optionsOf(location, corsOptions), {
@@ -189,6 +193,7 @@ export class PublisherLocation implements LocationHandler {
   }
 
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
+    tellInternal(this.#onError, error, exchange.peer)
     this.#traffic.refused++
     const lines = [...headers, ...this.#cors.lines(exchange)]
     exchange.send(errorReply(exchange, error, exchange.closes, lines))

@@ -13,7 +13,9 @@ import { FanfareError } from '../../model/errors.ts'
 import { idSecond } from '../../model/id.ts'
 import { attempt, chain } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
+import type { OnConnectionError } from '../../net/contained.ts'
 import type { DoorContext, LocationHandler } from '../door.ts'
+import { connectionErrors, tellInternal } from '../reporting.ts'
 import { subscriberOptions } from './config.ts'
 import { pollCursor } from './cursor.ts'
 import { PollEncoder } from './encoder.ts'
@@ -27,6 +29,7 @@ export class SubscriberLocation implements LocationHandler {
   readonly #options: ReturnType<typeof optionsOf<typeof subscriberOptions>>
   readonly #cors: Cors
   readonly #traffic: Traffic
+  readonly #onError: OnConnectionError
   readonly #location: LocationConfig
   /** Who waits on a channel here; kept only where not everybody may. */
   readonly #waiting = new Map<ChannelName, Set<Poll>>()
@@ -37,6 +40,7 @@ export class SubscriberLocation implements LocationHandler {
     this.#hub = context.hub(location.store)
     this.#access = context.access
     this.#traffic = context.traffic.of('relay')
+    this.#onError = connectionErrors(context)
     this.#location = location
     this.#options = optionsOf(location, subscriberOptions)
     this.#cors = new Cors(optionsOf(location, corsOptions), {
@@ -167,6 +171,7 @@ export class SubscriberLocation implements LocationHandler {
   }
 
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
+    tellInternal(this.#onError, error, exchange.peer)
     this.#traffic.refused++
     const lines = [...headers, ...this.#cors.lines(exchange)]
     exchange.send(errorReply(exchange, error, exchange.closes, lines))

@@ -27,7 +27,7 @@ export interface ConnectionHost extends SessionHost {
   readonly maxUnsentBytes: number
   /** This connection has logged in, or is gone without. */
   waitsNoMore(): void
-  onError(error: unknown): void
+  onError(error: unknown, peer?: string): void
 }
 
 /** How often one connection may try to log in. */
@@ -304,6 +304,7 @@ export class Connection implements UserConnection, Recoverable {
     if (answer) args.pop()
     if (waitingPackets(this.#conn) === 0) this.#unreadAnswers = 0
     if (this.#commands >= MOST_COMMANDS || this.#unreadAnswers > this.#host.maxUnsentBytes) {
+      if (!this.#isClosed) this.#host.traffic.dropped.unread++
       this.#fail(new FanfareError('too_many', 'Answers are not waited for, or not read.'))
     } else if (this.#phase === 'waiting' && event === 'message') {
       this.#inTurn(async () => this.#logIn(args[0]))
@@ -367,7 +368,7 @@ export class Connection implements UserConnection, Recoverable {
   }
 
   #sayWhy(event: string, thrown: unknown, answer: Answer | undefined): void {
-    if (asFanfareError(thrown) !== thrown) this.#host.onError(thrown)
+    if (asFanfareError(thrown) !== thrown) this.#host.onError(thrown, this.peer)
     this.#host.traffic.refused++
     const { code, message } = asFanfareError(thrown)
     if (answer) this.#answer(answer, { error: { code, message } })
@@ -384,7 +385,7 @@ export class Connection implements UserConnection, Recoverable {
   #fail(thrown: unknown): void {
     if (this.#isClosed) return
     const error = asFanfareError(thrown)
-    if (error !== thrown) this.#host.onError(thrown)
+    if (error !== thrown) this.#host.onError(thrown, this.peer)
     if (this.#socket) this.#tell('error', { code: error.code, message: error.message })
     this.disconnect()
   }

@@ -8,6 +8,7 @@ import type { Mount } from '../../http/mount.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { asFanfareError } from '../../model/errors.ts'
 import type { Door, DoorContext, Leaver, Running } from '../door.ts'
+import { connectionErrors } from '../reporting.ts'
 import { PREFIX, type SocketIoConfig, socketioConfig, socketioKey } from './config.ts'
 import { Connection, type ConnectionHost } from './connection.ts'
 import { EventEncoder } from './encoder.ts'
@@ -101,7 +102,7 @@ class SocketIoMount implements Mount {
       waitsNoMore: () => {
         this.#waiting--
       },
-      onError: (error) => context.onError(error),
+      onError: connectionErrors(context),
     }
     this.#http = createServer((_request, response) => {
       response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' })
@@ -123,7 +124,7 @@ class SocketIoMount implements Mount {
     this.#io.use((socket, next) => {
       this.#admit(socket).then(
         () => next(),
-        (error: unknown) => next(this.#refusal(error)),
+        (error: unknown) => next(this.#refusal(socket, error)),
       )
     })
     this.#io.on('connection', (socket) => this.#opened(socket))
@@ -200,14 +201,18 @@ class SocketIoMount implements Mount {
       this.#connections.get(socket.conn)?.opened(socket)
     } catch (error) {
       // Thrown into Socket.IO it would end the process.
-      this.#host.onError(error)
+      this.#host.onError(error, this.#peerOf(socket))
       socket.disconnect(true)
     }
   }
 
-  #refusal(thrown: unknown): Error {
+  #peerOf({ conn }: IoSocket): string | undefined {
+    return this.#connections.get(conn)?.peer
+  }
+
+  #refusal(socket: IoSocket, thrown: unknown): Error {
     const error = asFanfareError(thrown)
-    if (error !== thrown) this.#host.onError(thrown)
+    if (error !== thrown) this.#host.onError(thrown, this.#peerOf(socket))
     const { code, message } = error
     return Object.assign(new Error(message), { data: { code, message } })
   }

@@ -85,7 +85,7 @@ export class SparkleshareConnection implements WheelItem {
       register,
       (error) => {
         traffic.refused++
-        if (asFanfareError(error) !== error) onError(error)
+        if (asFanfareError(error) !== error) onError(error, this.#peer)
       },
     )
   }
@@ -95,7 +95,7 @@ export class SparkleshareConnection implements WheelItem {
     this.#registrations.delete(channel)
   }
 
-  /** There is no answer to this: what goes wrong is for the server's log. */
+  /** There is no answer to this: what is refused is counted, and what goes wrong is for the server's log. */
   #publish(packet: Packet): void {
     const { access, hub, traffic, onError } = this.#server
     if (!this.#server.trusts(this.#peer, traffic)) return
@@ -113,8 +113,8 @@ export class SparkleshareConnection implements WheelItem {
       },
       (error) => {
         this.#writer.release()
-        if (error instanceof FanfareError && error.status === 403) traffic.refused++
-        else onError(error)
+        if (error instanceof FanfareError && error.status < 500) traffic.refused++
+        else onError(error, this.#peer)
       },
     )
   }

@@ -7,11 +7,13 @@ import { type StreamOptions, streamOptions } from '../../http/stream.ts'
 import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
+import type { OnConnectionError } from '../../net/contained.ts'
 import type { Entrance } from '../../net/entrance.ts'
 import type { Connections } from '../../net/connections.ts'
 import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import { Pacer } from '../../net/paced.ts'
 import type { DoorContext, Place } from '../door.ts'
+import { connectionErrors } from '../reporting.ts'
 import type { SparkleshareConfig } from './config.ts'
 import { SparkleshareConnection } from './connection.ts'
 import { NewVersionEncoder } from './encoder.ts'
@@ -31,7 +33,7 @@ export class SparkleshareServer {
   }
   /** ZeroMQ's connections are its own affair: what goes through them is counted. */
   readonly zeromqTraffic: Traffic
-  readonly onError: (error: unknown) => void
+  readonly onError: OnConnectionError
   /** Notifications over TCP, and connections to ZeroMQ's commands, of peers that are not trusted. */
   refused = 0
   readonly access: Access
@@ -53,7 +55,7 @@ export class SparkleshareServer {
     this.zeromqTraffic = context.traffic.of('zeromq')
     this.access = context.access
     this.#address = context.config.address
-    this.onError = (error) => context.onError(error)
+    this.onError = connectionErrors(context)
     const { limits, traffic } = this
     this.stream = streamOptions(limits, { wheel: context.wheel, heartbeat: undefined, traffic })
     const accept = (socket: Socket): void => SparkleshareConnection.serve(this, socket)

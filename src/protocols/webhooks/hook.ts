@@ -9,9 +9,11 @@ import type { Traffic } from '../../hub/traffic.ts'
 import { inTrace, TRACEPARENT } from '../../model/trace.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { formatId, type MessageId } from '../../model/id.ts'
-import { all, attempt, chain, type MaybePromise } from '../../model/maybe.ts'
+import { attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import type { Draft } from '../../model/message.ts'
+import type { OnConnectionError } from '../../net/contained.ts'
 import type { Route } from '../door.ts'
+import { tellInternal } from '../reporting.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { Scheme } from './signature.ts'
 
@@ -36,6 +38,7 @@ export interface HookContext {
   readonly access: Access
   readonly deliveries: Deliveries
   readonly traffic: Traffic
+  readonly onError: OnConnectionError
 }
 
 /** What became of a hook's requests, since the start. */
@@ -134,8 +137,12 @@ export class Hook implements Route {
     const { access } = this.#context
     const trace = exchange.header(TRACEPARENT)
     const drafts = this.#options.read(exchange).map((draft) => inTrace(draft, trace))
-    return chain(all(drafts.map(({ channel }) => access.mustPublish(caller, channel))), () =>
-      this.#append(drafts, print),
+    return chain(
+      access.mustPublishAll(
+        caller,
+        drafts.map(({ channel }) => channel),
+      ),
+      () => this.#append(drafts, print),
     )
   }
 
@@ -164,6 +171,7 @@ export class Hook implements Route {
   #fail(exchange: Exchange, error: unknown, headers: HeaderLines = []): void {
     this.counters.refused++
     this.#context.traffic.refused++
+    tellInternal(this.#context.onError, error, exchange.peer)
     const unauthorized = error instanceof FanfareError && error.code === 'unauthorized'
     const lines = unauthorized ? [...headers, CHALLENGE] : headers
     exchange.send(errorReply(exchange, error, exchange.closes, lines))

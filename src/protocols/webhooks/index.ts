@@ -7,6 +7,7 @@ import { doorOf } from '../../config/types.ts'
 import type { Hub } from '../../hub/contract.ts'
 import type { Draft } from '../../model/message.ts'
 import type { Door } from '../door.ts'
+import { connectionErrors } from '../reporting.ts'
 import {
   FORGES,
   type ForgeName,
@@ -53,6 +54,7 @@ export const webhooks: Door = {
       access: context.access,
       deliveries,
       traffic: context.traffic.of('webhooks'),
+      onError: connectionErrors(context),
     }
     return [post, ...forgeHooks(options), ...customHooks(options, limits.maxBodyBytes)].map(
       (hook) => new Hook(hook, shared),

@@ -10,7 +10,9 @@ import { type Cursor, earlierOf, formatCursor } from '../../model/cursor.ts'
 import { formatId } from '../../model/id.ts'
 import { attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import type { Selectors } from '../../model/selector.ts'
+import type { OnConnectionError } from '../../net/contained.ts'
 import { textFrame } from '../../net/text-frame.ts'
+import { tellInternal } from '../reporting.ts'
 import type { FrameEncoder } from './codec.ts'
 import { type Command, CommandError, readCommand, type Ref } from './command.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -26,6 +28,7 @@ export interface ConnectionContext {
   /** Unsent bytes of answers above which a client that does not read is let go. */
   readonly maxUnsentBytes: number
   readonly traffic: Traffic
+  readonly onError: OnConnectionError
 }
 
 /** RFC 6455, section 7.4.1. */
@@ -252,7 +255,9 @@ export class WebSocketConnection implements Sink, Debtor, FrameWriter {
   }
 
   #fail(thrown: unknown, ref: Ref): void {
-    this.#context.traffic.refused++
+    const { traffic, onError } = this.#context
+    traffic.refused++
+    tellInternal(onError, thrown, this.#stream.peer)
     const { code, message } = asFanfareError(thrown)
     this.#send({ error: { code, message }, ref })
   }
@@ -261,6 +266,7 @@ export class WebSocketConnection implements Sink, Debtor, FrameWriter {
   #send(answer: Record<string, unknown>): void {
     if (!this.#isOpen) return
     if (this.#unreadAnswers > this.#context.maxUnsentBytes) {
+      this.#context.traffic.dropped.unread++
       this.#close(POLICY_VIOLATION, 'answers are not being read')
       return
     }

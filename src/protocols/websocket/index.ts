@@ -18,6 +18,7 @@ import { attempt, chain, type MaybePromise } from '../../model/maybe.ts'
 import { Selectors } from '../../model/selector.ts'
 import { NOW } from '../../hub/contract.ts'
 import type { Door, DoorContext, LocationHandler } from '../door.ts'
+import { connectionErrors, tellInternal } from '../reporting.ts'
 import { FrameEncoder, GO_ELSEWHERE, PING } from './codec.ts'
 import { websocketConfig } from './config.ts'
 import { type ConnectionContext, WebSocketConnection } from './connection.ts'
@@ -66,6 +67,7 @@ class WebSocketLocation implements LocationHandler {
         return limits.maxUnsentBytes
       },
       traffic: context.traffic.of('websocket'),
+      onError: connectionErrors(context),
     }
     this.#stream = streamOptions(limits, {
       wheel: context.wheel,
@@ -140,7 +142,9 @@ class WebSocketLocation implements LocationHandler {
   }
 
   #refuse(upgrade: Upgrade, error: unknown): void {
-    this.#context.traffic.refused++
+    const { traffic, onError } = this.#context
+    traffic.refused++
+    tellInternal(onError, error, upgrade.peer)
     upgrade.refuse(errorReply(upgrade, error, true))
   }
 }

@@ -118,9 +118,13 @@ describe('a reader that is slow', () => {
   })
 
   it('of answers is disconnected', async () => {
-    const { fanoutPort } = await startFanout('', 'limits: { maxUnsentBytes: 1KiB }')
+    const yaml = 'limits: { maxUnsentBytes: 1KiB }\nmanagement: { port: 0 }'
+    const { fanoutPort, server } = await startFanout('', yaml)
     const client = await connected(fanoutPort)
     client.send('info\n'.repeat(1000))
     await client.rest()
+    const { where = '' } = server.places.find(({ what }) => what === 'management') ?? {}
+    const metrics = await (await fetch(`${where}metrics`)).text()
+    expect(metrics).toContain('fanfare_subscribers_dropped_total{door="fanout",cause="unread"} 1\n')
   })
 })

@@ -29,6 +29,7 @@ class SlowStore implements Pick<Store, 'head' | 'append' | 'watch'> {
 
 function start() {
   const store = new SlowStore()
+  const errors: string[] = []
   const hub = new LogHub(store as unknown as Store, { soon: setImmediate })
   const hook = new Hook(
     {
@@ -42,6 +43,7 @@ function start() {
       access: doorContext(hub).access,
       deliveries: new Deliveries(1000, 10),
       traffic: new Traffic(),
+      onError: (error) => errors.push(String(error)),
     },
   )
   const answers: string[] = []
@@ -55,7 +57,7 @@ function start() {
       send: (response: Buffer) => answers.push(response.toString()),
     } as Partial<Exchange> as Exchange)
   }
-  return { store, hook, answers, send }
+  return { store, hook, answers, send, errors }
 }
 
 describe('a hook whose store takes its time', () => {

@@ -30,6 +30,7 @@ function stalled(maxUnsentBytes: number) {
     maxBodyBytes: 1,
     maxUnsentBytes,
     traffic: new Traffic(),
+    onError: () => {},
   }
   const connection = new WebSocketConnection(
     socket as unknown as ClosingWebSocket,
@@ -38,7 +39,7 @@ function stalled(maxUnsentBytes: number) {
     {} as Standing,
   )
   const ping = (): void => void socket.emit('message', Buffer.from('{"ping":1}'), false)
-  return { connection, stream, taken, close, ping }
+  return { connection, stream, taken, close, ping, traffic: context.traffic }
 }
 
 it('counts answers until the socket has taken them, however much else is on its way', () => {
@@ -54,9 +55,10 @@ it('counts answers until the socket has taken them, however much else is on its 
 })
 
 it('asks the socket once at a time, and gives up beyond the bound', () => {
-  const { stream, taken, close, ping } = stalled(1_000)
+  const { stream, taken, close, ping, traffic } = stalled(1_000)
   for (let n = 0; n < 1_000 && close.mock.calls.length === 0; n++) ping()
   expect(close).toHaveBeenCalledWith(1008, 'answers are not being read')
+  expect(traffic.dropped.unread).toBe(1)
   expect(taken).toHaveLength(1)
   expect(stream.unsent).toBeLessThan(1_100)
 })

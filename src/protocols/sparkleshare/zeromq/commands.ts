@@ -31,7 +31,7 @@ export async function runCommands(
         await access.mustPublish(access.trustedPeer(), draft.channel)
         await hub.publish(draft, traffic)
       } catch (error) {
-        if (error instanceof FanfareError && error.status === 403) traffic.refused++
+        if (error instanceof FanfareError && error.status < 500) traffic.refused++
         else onError(error)
       }
     }
