@@ -116,8 +116,8 @@ function checkNewest(what: string, folder: string): Finding {
 }
 
 /** Certificates and keys, wherever the configuration has a `tls` with files. */
-export function checkTls({ doors, stores }: ResolvedConfig): Finding[] {
-  return filesIn({ ...doors, store: stores }, '').map(({ path, kind, file }) => {
+export function checkTls({ doors, stores, tls }: ResolvedConfig): Finding[] {
+  return filesIn({ tls, ...doors, store: stores }, '').map(({ path, kind, file }) => {
     const what = `${path}.${kind}`
     try {
       const text = readFileSync(file, 'utf8')
