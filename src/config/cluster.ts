@@ -53,6 +53,7 @@ function clusterSchema(roles: readonly string[]) {
           description:
             'Text in front of every key, which keeps clusters on one Redis apart. That of the store ' +
             '`default` unless given.',
+          examples: ['push:'],
         }),
       ),
       node: Type.Optional(
