@@ -1,3 +1,6 @@
+import { accessKey } from '../../access/config.ts'
+import { readKeys } from '../../access/keys.ts'
+import { isLoopback } from '../../access/peers.ts'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
@@ -81,6 +84,34 @@ function evictionIn(what: string, info: string): Finding[] {
   if (policy === undefined || policy === 'noeviction') return []
   const advice = 'CONFIG SET maxmemory-policy noeviction; bounds of the store do that work.'
   return [warn(what, `drops keys by itself when it is full (maxmemory-policy ${policy})`, advice)]
+}
+
+/** The file of keys, and whether the management port may be reached as widely as it is configured. */
+export function checkKeys(config: ResolvedConfig): Finding[] {
+  const what = 'keys'
+  const { keys: file } = doorOf(config, 'access', accessKey)
+  let manages = false
+  const found: Finding[] = []
+  try {
+    const { records } = readKeys(file)
+    const now = Date.now()
+    manages = records.some(
+      ({ manage, revoked, expires = Number.POSITIVE_INFINITY }) =>
+        manage && revoked === undefined && expires > now,
+    )
+    const words = records.length === 0 ? 'none' : `${records.length}, in ${file}`
+    found.push(ok(what, words))
+  } catch (error) {
+    const advice = 'It is `access.keys`: have it belong to the user who runs the server.'
+    found.push(fail(what, wordsOf(error), advice))
+  }
+  const options = doorOf(config, 'management', managementKey)
+  if (options === false || options.key !== undefined || manages) return found
+  if (isLoopback(options.address) || options.address === 'localhost') return found
+  const words = `other machines can reach ${options.address || 'it (all interfaces)'}, and there is no key`
+  const advice =
+    'Set `management.key`, make one that may manage (`fanfare key create NAME --manage`), or leave the address at 127.0.0.1.'
+  return [...found, fail('management', words, advice)]
 }
 
 /** Whether the management port answers, when a server runs. */
