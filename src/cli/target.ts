@@ -33,10 +33,9 @@ export function targetUrl(target: string, server: string, location: string): URL
 }
 
 /** Protocols whose URLs have a password, which is where a key goes. */
-const WITH_KEYS = new Set([
-  ...['http:', 'https:', 'ws:', 'wss:', 'redis:', 'rediss:'],
-  ...['feed:', 'feeds:'],
-])
+const WITH_KEYS = new Set(
+  ['http', 'https', 'ws', 'wss', 'redis', 'rediss', 'feed', 'feeds'].map((name) => `${name}:`),
+)
 
 /**
  * The key that is to be shown, for commands that take it by itself.

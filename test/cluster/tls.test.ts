@@ -3,7 +3,6 @@ import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import { once } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import type { NodeStatus } from '../../src/services/control.ts'
 import { authority } from '../support/certificates.ts'
 import { until } from '../support/wait.ts'
 import { startCluster, type TestNode } from './rig.ts'
@@ -79,8 +78,7 @@ describe('management over TLS', () => {
     await front.call('/manager/setConfig', { config: { nodes: { back: { management: { tls } } } } })
 
     await until(() => scheme() === 'https', 'back is known with TLS')
-    const status = (await front.status) as Record<string, NodeStatus>
-    const { hostname, port } = status['back']?.config ?? {}
+    const { hostname, port } = (await front.status)['back']?.config ?? {}
     expect(await call(`https://${hostname}:${port}`, '/user/listAll')).toEqual([])
   })
 })

@@ -38,7 +38,7 @@ async function pidsOf(env: Env): Promise<Set<number>> {
   const admin = Number(env.FANFARE_MANAGEMENT__PORT)
   const end = performance.now() + PATIENCE
   while (found.size < 2) {
-    if (performance.now() > end) throw new Error(`there are not two workers: ${[...found]}`)
+    if (performance.now() > end) throw new Error(`there are not two workers: ${[...found].join()}`)
     const answer = await request(admin, 'GET', '/worker/status').catch(() => undefined)
     if (answer?.status !== 200) continue
     found.add((JSON.parse(answer.body.toString()) as { pid: number }).pid)

@@ -97,7 +97,12 @@ const BESIDE: Readonly<Record<string, object>> = {
 
 describe('what is shown', () => {
   const shown = keys.flatMap((key) =>
-    (key.shape.examples ?? []).map((example) => ({ ...key, example, name: key.path.join('.') })),
+    (key.shape.examples ?? []).map((example) => ({
+      path: key.path,
+      written: key.written,
+      example,
+      name: key.path.join('.'),
+    })),
   )
 
   it.each(shown)('$name takes $example', ({ name, path, written, example }) => {

@@ -52,7 +52,7 @@ const STAYS: Readonly<Record<string, string | Buffer>> = {
 }
 const OWN_PORT = new Set(['feed', 'redis', 'fanout', 'sparkleshare'])
 
-async function connect(started: TestServer, door: string): Promise<RawClient> {
+async function connectBy(started: TestServer, door: string): Promise<RawClient> {
   const port = OWN_PORT.has(door) ? portOf(started, door) : started.port
   const client = await RawClient.connect(port)
   client.socket.on('end', () => client.socket.end())
@@ -63,7 +63,7 @@ async function connect(started: TestServer, door: string): Promise<RawClient> {
 /** All that is put on wheels from now on. */
 function itemsFromNow(): Set<WheelItem> {
   const found = new Set<WheelItem>()
-  const add = Wheel.prototype.add
+  const add = Reflect.get<Wheel, 'add'>(Wheel.prototype, 'add')
   const spy = vi.spyOn(Wheel.prototype, 'add').mockImplementation(function (this: Wheel, item) {
     found.add(item)
     add.call(this, item)
@@ -82,7 +82,7 @@ describe('a tick of the wheel', () => {
     const others = await everyDoor(started)
     const followers = started.server.hub().receivers(CHANNEL as never)
     const items = itemsFromNow()
-    const victim = await connect(started, door)
+    const victim = await connectBy(started, door)
     await until(() => items.size > 0, 'it is on a wheel')
     if (door !== 'a request') {
       const all = (): number => started.server.hub().receivers(CHANNEL as never)
