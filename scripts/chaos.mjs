@@ -6,8 +6,8 @@ import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'n
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { ensureBuilt, ensureInstalled, root } from './lib.mjs'
+import { root } from './lib.mjs'
+import { readOptions } from './load/options.mjs'
 import { Cable, freePort, Redis, Server } from './load/processes.mjs'
 import { seeded, sleep } from './load/random.mjs'
 
@@ -21,26 +21,13 @@ const HELP = `node scripts/chaos.mjs [--minutes N] [--seed N] [--quick] [--only 
 --sabotage  a test of this script: once, the server on the file store forgets its log while nobody can listen
 --report    writes what came of it there, as Markdown`
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '30' },
-    quick: { type: 'boolean', default: false },
-    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-    only: { type: 'string' },
-    sabotage: { type: 'boolean', default: false },
-    report: { type: 'string' },
-    'no-build': { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions(HELP, {
+  minutes: { number: 30 },
+  quick: { flag: true },
+  only: { choice: ['file', 'cluster'], none: true },
+  sabotage: { flag: true },
+  report: { text: true },
 })
-if (values.help) {
-  console.log(HELP)
-  process.exit(0)
-}
-if (!values['no-build']) {
-  ensureInstalled()
-  ensureBuilt()
-}
 
 /** Between two things that go wrong, in ms, about. */
 const BETWEEN = 1_500
@@ -50,8 +37,8 @@ const FLOOD = 400
 /** How long what was acknowledged may be on its way when all is well again, in ms. */
 const patience = values.sabotage ? 15_000 : 180_000
 
-const random = seeded(Number(values.seed))
-const duration = values.quick ? 20_000 : Number(values.minutes) * 60_000
+const random = seeded(values.seed)
+const duration = values.quick ? 20_000 : values.minutes * 60_000
 const folder = mkdtempSync(join(tmpdir(), 'fanfare-chaos-'))
 const log = []
 const counts = new Map()
@@ -234,7 +221,7 @@ function portsOf({ cables: { http, feed, redis }, ports }) {
 function startChecker(places) {
   const settings = JSON.stringify({
     places,
-    seed: Number(values.seed),
+    seed: values.seed,
     interval: INTERVAL,
     patience,
   })

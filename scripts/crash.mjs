@@ -9,34 +9,23 @@ import { Agent, request } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { ensureBuilt, ensureInstalled, root } from './lib.mjs'
+import { root } from './lib.mjs'
+import { readOptions } from './load/options.mjs'
+import { seeded } from './load/random.mjs'
 
-const HELP = `node scripts/crash.mjs [--kills N] [--durability always|interval|os] [--seed N] [--no-build]
+const HELP = `node scripts/crash.mjs [--kills N] [--durability always|interval|os] [--publishers N] [--seed N]
+                             [--no-build]
 
 --kills       how often the server is killed (200)
 --durability  of its store (always)
 --publishers  how many publish at once (16)
 --seed        of the moments; by default another one each time`
 
-const { values } = parseArgs({
-  options: {
-    kills: { type: 'string', default: '200' },
-    durability: { type: 'string', default: 'always' },
-    publishers: { type: 'string', default: '16' },
-    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-    'no-build': { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions(HELP, {
+  kills: { number: 200 },
+  durability: { choice: ['always', 'interval', 'os'] },
+  publishers: { number: 16 },
 })
-if (values.help) {
-  console.log(HELP)
-  process.exit(0)
-}
-if (!values['no-build']) {
-  ensureInstalled()
-  ensureBuilt()
-}
 const { messagesOf, viewLog } = await import('../dist/src/stores/file/tools.js')
 const { FileFacts } = await import('../dist/src/stores/file/file-facts.js')
 const { Selectors } = await import('../dist/src/model/selector.js')
@@ -44,9 +33,8 @@ const { Selectors } = await import('../dist/src/model/selector.js')
 /** How long a server may run before it is killed, in ms. */
 const LONGEST_LIFE = 300
 
-const kills = Number(values.kills)
-const { durability } = values
-const random = seeded(Number(values.seed))
+const { kills, durability } = values
+const random = seeded(values.seed)
 const parent = mkdtempSync(join(tmpdir(), 'fanfare-crash-'))
 const folder = join(parent, 'log')
 const port = await freePort()
@@ -89,7 +77,7 @@ async function run() {
     const server = await startServer()
     let alive = true
     const agent = new Agent({ keepAlive: true })
-    const publishers = Array.from({ length: Number(values.publishers) }, async () => {
+    const publishers = Array.from({ length: values.publishers }, async () => {
       while (alive) {
         const number = next++
         if (await publish(agent, number)) acknowledged.add(number)
@@ -243,10 +231,3 @@ async function freePort() {
 }
 
 /** Numbers from 0 to 1, the same ones for the same seed. */
-function seeded(seed) {
-  let state = seed >>> 0
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
-    return state / 2 ** 32
-  }
-}

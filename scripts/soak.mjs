@@ -11,39 +11,26 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { parseArgs } from 'node:util'
-import { ensureBuilt, ensureInstalled, root } from './lib.mjs'
+import { root } from './lib.mjs'
 import { beginLoad } from './load/mixed.mjs'
+import { readOptions } from './load/options.mjs'
 import { freePort, Server } from './load/processes.mjs'
 import { seeded, sleep } from './load/random.mjs'
 
 const HELP = `node scripts/soak.mjs [--minutes N] [--settled N] [--every N] [--seed N] [--report FILE] [--no-build]
 
 --minutes   how long (60)
---settled   after how many minutes memory is compared with that at the end (5; a tenth of --minutes if that is less)
+--settled   after how many minutes memory is compared with that at the end (5; a quarter of --minutes if that is less)
 --every     seconds between two looks (10)
 --seed      of what clients do; by default another one each time
 --report    writes what came of it there, as Markdown`
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '60' },
-    settled: { type: 'string' },
-    every: { type: 'string', default: '10' },
-    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-    report: { type: 'string' },
-    'no-build': { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions(HELP, {
+  minutes: { number: 60 },
+  settled: { number: undefined },
+  every: { number: 10 },
+  report: { text: true },
 })
-if (values.help) {
-  console.log(HELP)
-  process.exit(0)
-}
-if (!values['no-build']) {
-  ensureInstalled()
-  ensureBuilt()
-}
 
 /** How much more may be held at the end. */
 const MOST = 1.1
@@ -52,10 +39,9 @@ const MIDDLE = 12
 /** Open files may differ by so many: those of clients who are there at that moment. */
 const FILES = 60
 
-const seconds = Number(values.minutes) * 60
-const settled =
-  values.settled === undefined ? Math.min(300, seconds / 4) : Number(values.settled) * 60
-const every = Number(values.every) * 1000
+const seconds = values.minutes * 60
+const settled = values.settled === undefined ? Math.min(300, seconds / 4) : values.settled * 60
+const every = values.every * 1000
 const folder = mkdtempSync(join(tmpdir(), 'fanfare-soak-'))
 const samplesFile = join(folder, 'samples')
 const files = []
@@ -73,7 +59,7 @@ process.exit(code)
 async function run() {
   console.log(`${Math.round(seconds)} s of mixed load, seed ${values.seed}`)
   const ports = await startServer()
-  const load = beginLoad(ports, seeded(Number(values.seed)))
+  const load = beginLoad(ports, seeded(values.seed))
   const started = performance.now()
   let said = started
   while (performance.now() - started < seconds * 1000 && server.runs) {

@@ -6,7 +6,11 @@ import { hasKeys, type JwtOptions } from './jwt.ts'
 const timer = { most: LONGEST_TIMER }
 
 const Rules = (description: string, fallback: string[]) =>
-  Type.Array(Type.String({ minLength: 1 }), { description, default: fallback })
+  Type.Array(Type.String({ minLength: 1 }), {
+    description,
+    default: fallback,
+    examples: [['news/', 'chat/*']],
+  })
 
 function scopes(who: string, publish: string[]) {
   return {
@@ -30,20 +34,26 @@ export const tokenKeys = {
       description: 'Verifies HS256, HS384 and HS512.',
       minLength: 16,
       writeOnly: true,
+      examples: ['at least 16 characters, known to who makes tokens'],
     }),
   ),
   publicKey: Type.Optional(
     Type.String({
       description: 'Verifies RS256, ES256, EdDSA and their kin: a public key in PEM.',
       minLength: 1,
+      examples: ['-----BEGIN PUBLIC KEY-----\n…\n-----END PUBLIC KEY-----\n'],
     }),
   ),
 }
 
 /** What is looked at in them. */
 export const tokenClaims = {
-  issuer: Type.Optional(Type.String({ description: 'What `iss` must be.' })),
-  audience: Type.Optional(Type.String({ description: 'What `aud` must hold.' })),
+  issuer: Type.Optional(
+    Type.String({ description: 'What `iss` must be.', examples: ['https://login.example/'] }),
+  ),
+  audience: Type.Optional(
+    Type.String({ description: 'What `aud` must hold.', examples: ['push.example'] }),
+  ),
   claim: Type.String({
     description: 'The claim that is the id of the user.',
     default: 'sub',
@@ -128,6 +138,7 @@ const hook = Type.Object(
         description: 'Is sent to it as `Authorization: Bearer KEY`, so that it knows who asks.',
         minLength: 16,
         writeOnly: true,
+        examples: ['at least 16 characters'],
       }),
     ),
     timeout: Duration({

@@ -33,6 +33,7 @@ export interface PublishFlags {
 export interface ListenFlags {
   readonly config?: string
   readonly print?: boolean
+  readonly accessKey?: string
   readonly ca?: string
   /** Started by `fanfare listen start`. */
   readonly child?: boolean
@@ -55,7 +56,10 @@ export interface WatchFlags {
 }
 
 export interface TopFlags {
+  readonly accessKey?: string
+  /** `management.key` */
   readonly key?: string
+  readonly ca?: string
   /** Seconds. */
   readonly interval: string
   readonly once?: boolean
@@ -66,7 +70,10 @@ export interface GenerateFlags {
   readonly out: string
   readonly host?: string
   readonly port?: string
+  readonly accessKey?: string
+  /** `management.key` */
   readonly key?: string
+  readonly ca?: string
 }
 
 export interface KeyFlags {

@@ -2,11 +2,13 @@ import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { trustAuthority } from '../client/authorities.ts'
 import { send } from '../client/http.ts'
 import { reasonOf } from '../client/source.ts'
 import { openApi } from '../services/openapi.ts'
 import { phpFiles } from '../services/php.ts'
 import type { GenerateFlags } from './flags.ts'
+import { managementKeyGiven } from './target.ts'
 
 /** What the classes need beside them; these are written by hand. */
 const RUNTIME = ['NodeRPC_Service_Abstract.php', 'NodeRPC_Service_Exception.php', 'autoload.php']
@@ -17,13 +19,20 @@ const MAX_ANSWER = 4 * 2 ** 20
  * Writes PHP classes for all services, of this version or of a running server.
  * @returns the exit code
  */
-export async function generatePhp({ out, host, port, key }: GenerateFlags): Promise<number> {
-  if (host === undefined && (port !== undefined || key !== undefined)) {
-    console.error('--port and --key go with --host: without it, the classes are of this version')
+export async function generatePhp(flags: GenerateFlags): Promise<number> {
+  const { out, host, port, key, accessKey } = flags
+  if (host === undefined && (port ?? key ?? accessKey) !== undefined) {
+    console.error(
+      '--port, --key and --access-key go with --host: without it, the classes are of this version',
+    )
     return 1
   }
   try {
-    const text = host === undefined ? openApi() : await fetchOpenApi(host, port ?? '8181', key)
+    if (flags.ca !== undefined) await trustAuthority(flags.ca)
+    const text =
+      host === undefined
+        ? openApi()
+        : await fetchOpenApi(urlOf(host, port ?? '8181'), managementKeyGiven(flags))
     const files = phpFiles(text)
     const bindings = bindingsFolder()
     mkdirSync(out, { recursive: true })
@@ -46,9 +55,14 @@ function bindingsFolder(): string {
   throw new Error('the folder bindings/php is missing from this installation')
 }
 
-async function fetchOpenApi(host: string, port: string, key: string | undefined): Promise<string> {
-  const bare = host.includes(':') && !host.startsWith('[') ? `[${host}]` : host
-  const url = new URL(`http://${bare}:${port}/openapi.json`)
+/** @param host a name or an address, with https:// before it where the port has TLS */
+function urlOf(host: string, port: string): URL {
+  const [, scheme = 'http', name = ''] = /^(?:(https?):\/\/)?(.*?)\/?$/.exec(host) ?? []
+  const bare = name.includes(':') && !name.startsWith('[') ? `[${name}]` : name
+  return new URL(`${scheme}://${bare}:${port}/openapi.json`)
+}
+
+async function fetchOpenApi(url: URL, key: string | undefined): Promise<string> {
   const headers = key === undefined ? {} : { authorization: `Bearer ${key}` }
   const response = await send(url, { method: 'GET', headers }).catch((error: unknown) => {
     throw new Error(`no answer from ${url.origin}: ${reasonOf(error)}`)

@@ -1,6 +1,7 @@
 import { readSome, send, shown } from '../client/http.ts'
 import { reasonOf } from '../client/source.ts'
 import { feedUrl, reasonFor } from './hook-settings.ts'
+import { withKey } from './target.ts'
 
 /** Lines and bytes of one request. */
 const MOST_LINES = 500
@@ -20,11 +21,12 @@ export class Sender {
   /**
    * @param url where to; what is no URL is a failure like any other: the events can wait for a better
    * @param until when it gives up, as `performance.now()` counts
+   * @param accessKey to be shown, where the URL has none
    */
-  constructor(url: string, until: number) {
+  constructor(url: string, until: number, accessKey?: string) {
     this.#until = until
     try {
-      this.#url = feedUrl(url)
+      this.#url = withKey(feedUrl(url), accessKey)
     } catch (error) {
       this.failure = reasonFor(error)
     }

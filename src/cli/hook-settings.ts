@@ -11,12 +11,17 @@ export interface HookFlags {
   readonly timeout?: string
   readonly spool?: string
   readonly maxCommits?: string
+  readonly accessKey?: string
+  /** File of an authority. */
+  readonly ca?: string
 }
 
 export interface HookSettings {
   /** As it was written: whether it is a URL is for who uses it to say. */
   readonly url: string
   readonly project: string
+  /** As it was given on the command line. */
+  readonly accessKey: string | undefined
   /** The file of events that could not be sent. */
   readonly spool: string
   /** For everything together, in ms. */
@@ -72,6 +77,7 @@ export async function hookSettings(
   return {
     url: flags.url ?? configured.get('url') ?? (environment || DEFAULT_URL),
     project: flags.project ?? configured.get('project') ?? projectOf(gitDir),
+    accessKey: flags.accessKey,
     spool: resolve(flags.spool ?? join(gitDir, 'fanfare-spool.jsonl')),
     timeout:
       read(timeout, timeOf, 'timeout takes milliseconds, or a duration such as 2s') ??

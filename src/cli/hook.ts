@@ -1,4 +1,5 @@
 import { createInterface } from 'node:readline'
+import { trustAuthority } from '../client/authorities.ts'
 import { textToBytes } from '../model/channel.ts'
 import { type EventOptions, eventsOf } from '../repository/events.ts'
 import { Git } from '../repository/git.ts'
@@ -25,6 +26,7 @@ const GRACE = 1_000
 export async function postReceive(args: readonly string[], flags: HookFlags): Promise<number> {
   process.stderr.on('error', () => {})
   try {
+    if (flags.ca !== undefined) await trustAuthority(flags.ca).catch(sayWhy)
     const changes = await readChanges(args)
     const git = new Git()
     const until = DEFAULT_TIMEOUT
@@ -50,12 +52,13 @@ export async function postReceive(args: readonly string[], flags: HookFlags): Pr
  */
 export async function flush(flags: HookFlags): Promise<number> {
   try {
+    if (flags.ca !== undefined) await trustAuthority(flags.ca)
     const settings = await hookSettings(new Git(), flags, { defaultTimeout: FLUSH_TIMEOUT })
     const { timeout } = settings
     settings.mistakes.forEach(say)
     const spool = new Spool(settings.spool)
     const taken = await spool.take(timeout)
-    const sender = new Sender(settings.url, performance.now() + timeout)
+    const sender = new Sender(settings.url, performance.now() + timeout, settings.accessKey)
     const unsent = await sender.send(taken.lines)
     const dropped = await spool.settle(taken, unsent)
     await tellRejected(spool, sender)
@@ -67,6 +70,11 @@ export async function flush(flags: HookFlags): Promise<number> {
     say(reasonFor(error))
     return 1
   }
+}
+
+/** What goes on all the same: events that cannot be sent are kept. */
+function sayWhy(error: unknown): void {
+  say(reasonFor(error))
 }
 
 async function announce(
@@ -82,7 +90,7 @@ async function announce(
     say(`cannot read ${settings.spool}: ${reasonFor(error)}`)
     return { lines: [], files: [] } satisfies Taken
   })
-  const sender = new Sender(settings.url, until)
+  const sender = new Sender(settings.url, until, settings.accessKey)
   const before = await sender.send(taken.lines)
   const { events, problem } = await reading
   const after = await sender.send(events)

@@ -12,7 +12,7 @@ import {
   writePrivate,
 } from './listen-files.ts'
 import { printable } from './printable.ts'
-import { UsageError } from './target.ts'
+import { keyGiven, UsageError } from './target.ts'
 
 const REDIS_DEFAULT = 6379
 /** How long the server may take to say whether it wants a key, in ms. */
@@ -81,8 +81,11 @@ async function asked(questions: Questions, before?: ListenConfig): Promise<Liste
     'names of channels, such as test, octocat/hello-world',
   )
   const others = { ...before, host, port, channels }
-  const wantsKey = await mayWantKey({ ...others, auth: '' })
-  const auth = wantsKey ? await questions.secret('key (empty for none): ') : ''
+  // One that is given each time is not written down.
+  const isGiven = keyGiven(undefined) !== undefined
+  const wantsKey = !isGiven && (await mayWantKey({ ...others, auth: '' }))
+  const kept = isGiven ? (before?.auth ?? '') : ''
+  const auth = wantsKey ? await questions.secret('key (empty for none): ') : kept
   return { ...others, auth }
 }
 

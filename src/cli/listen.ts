@@ -9,7 +9,7 @@ import { Listening } from './listen-follow.ts'
 import type { Notification } from './listen-notification.ts'
 import { Notifier } from './listen-notifier.ts'
 import { printable } from './printable.ts'
-import { UsageError } from './target.ts'
+import { keyGiven, UsageError } from './target.ts'
 
 const DEFAULT_PORT = 6380
 /** Lines that `log` shows. */
@@ -32,6 +32,8 @@ export async function listen(
       // For the process that `start` starts.
       process.env['FANFARE_CA'] = absolute(flags.ca)
     }
+    // Likewise: unlike its arguments, its environment is for nobody else to see.
+    if (flags.accessKey !== undefined) process.env['FANFARE_KEY'] = flags.accessKey
     return await (action === undefined ? run(files, flags) : ACTIONS[action](files))
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException
@@ -92,11 +94,12 @@ async function reconfigure(files: ListenFiles): Promise<number> {
   return start(files)
 }
 
-/** What is configured; on the first run, what the user says. */
+/** What is configured; on the first run, what the user says. A key that is given goes before the file's. */
 async function configOf(files: ListenFiles): Promise<ListenConfig> {
-  if (existsSync(files.config)) return readConfig(files.config, DEFAULT_PORT)
-  const { configure } = await import('./listen-prompts.ts')
-  return configure(files.config)
+  const config = existsSync(files.config)
+    ? readConfig(files.config, DEFAULT_PORT)
+    : await (await import('./listen-prompts.ts')).configure(files.config)
+  return { ...config, auth: keyGiven(undefined) ?? config.auth }
 }
 
 /** Listens until it is told to stop. */

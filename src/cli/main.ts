@@ -38,6 +38,13 @@ function caOption(): Option {
   ).env('FANFARE_CA')
 }
 
+function accessKeyOption(more = ''): Option {
+  return new Option(
+    '--access-key <key>',
+    `a key or token to show; else what FANFARE_KEY holds, which no list of processes shows${more}`,
+  )
+}
+
 const program = new Command('fanfare')
   .description('One push server: publish by any door, listen by any other, miss nothing.')
   .version(version())
@@ -90,7 +97,7 @@ program
   .option('-l, --lines', 'each line of standard input is a message of its own')
   .option('-k, --key <key>', 'idempotency key: a retry with the same key is stored once')
   .option('--ttl <seconds>', 'after this long nobody is to get it any more')
-  .option('--access-key <key>', 'a key or token to show; else what FANFARE_KEY holds')
+  .addOption(accessKeyOption())
   .addOption(caOption())
   .option('-s, --server <url>', 'the server', process.env['FANFARE_URL'] ?? DEFAULT_SERVER)
   .action(async (target: string, message: string | undefined, options: PublishFlags) => {
@@ -109,7 +116,7 @@ program
   .option('--last <n>', 'start with the newest n messages')
   .option('--json', 'each message as a line of JSON')
   .option('-n, --count <n>', 'stop after n messages')
-  .option('--access-key <key>', 'a key or token to show; else what FANFARE_KEY holds')
+  .addOption(accessKeyOption())
   .addOption(caOption())
   .option('-s, --server <url>', 'the server', process.env['FANFARE_URL'] ?? DEFAULT_SERVER)
   .action(async (target: string, options: WatchFlags) => {
@@ -121,7 +128,9 @@ program
   .command('top')
   .description('show in the terminal how a server is: doors, rates, slow subscribers, nodes')
   .argument('[url]', 'its management port; by default http://127.0.0.1:8181')
+  .addOption(accessKeyOption(': one that may manage'))
   .option('--key <key>', 'management.key; else FANFARE_MANAGEMENT__KEY, or http://:KEY@HOST')
+  .addOption(caOption())
   .option('-i, --interval <seconds>', 'between two looks', '1')
   .option('--once', 'print it once')
   .option('--json', 'each look as a line of JSON')
@@ -144,6 +153,7 @@ program
   )
   .option('-c, --config <file>', 'by default ~/.config/fanfare/listen.json')
   .option('--print', 'lines on the terminal, and no notifications')
+  .addOption(accessKeyOption())
   .addOption(caOption())
   .addOption(new Option('--child').hideHelp())
   .action(async (action: ListenAction | undefined, options: ListenFlags) => {
@@ -173,6 +183,8 @@ hook
   .argument('[change...]', 'old, new and ref; without them, lines of those on standard input')
   .option('--url <url>', 'the feed; by default git config fanfare.url, or $FANFARE_FEED_URL')
   .option('--project <name>', 'by default git config fanfare.project, or the name of the folder')
+  .addOption(accessKeyOption())
+  .addOption(caOption())
   .option('--timeout <time>', 'for all of it, in ms or such as 2s (the default)')
   .option('--spool <file>', 'keeps what cannot be sent; by default in the git folder')
   .option('--max-commits <n>', 'for each ref; the newest of more than these (100)')
@@ -188,6 +200,8 @@ hook
   .command('flush')
   .description('send what earlier pushes to the repository here could not')
   .option('--url <url>', 'the feed; by default git config fanfare.url, or $FANFARE_FEED_URL')
+  .addOption(accessKeyOption())
+  .addOption(caOption())
   .option('--timeout <time>', 'for all of it, in ms or such as 60s (the default)')
   .option('--spool <file>', 'where it is; by default in the git folder')
   .action(async (options: HookFlags) => {
@@ -218,9 +232,11 @@ generate
   .command('php')
   .description('classes for PHP 8, of this version or of a running server')
   .option('-o, --out <folder>', 'where to', 'fanfare-php')
-  .option('--host <host>', 'of a running server')
+  .option('--host <host>', 'of a running server; https://HOST where its management port has TLS')
   .option('--port <port>', 'its management port (8181)')
-  .option('--key <key>', "its management port's key, where it has one")
+  .addOption(accessKeyOption(': one that may manage'))
+  .option('--key <key>', 'management.key; else FANFARE_MANAGEMENT__KEY')
+  .addOption(caOption())
   .action(async (options: GenerateFlags) => {
     const { generatePhp } = await import('./generate.ts')
     process.exitCode = await generatePhp(options)

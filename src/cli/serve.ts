@@ -84,7 +84,7 @@ async function run(flags: ServeFlags): Promise<number> {
           void manager.stopping()
           supervisor.stop()
         },
-        second: () => supervisor.kill(),
+        second: (code) => supervisor.kill(code),
       })
       return await supervisor.run()
     }

@@ -33,7 +33,26 @@ export function targetUrl(target: string, server: string, location: string): URL
 }
 
 /** Protocols whose URLs have a password, which is where a key goes. */
-const WITH_KEYS = new Set(['http:', 'https:', 'ws:', 'wss:', 'redis:', 'rediss:', 'feed:'])
+const WITH_KEYS = new Set(
+  ['http', 'https', 'ws', 'wss', 'redis', 'rediss', 'feed', 'feeds'].map((name) => `${name}:`),
+)
+
+/**
+ * The key that is to be shown, for commands that take it by itself.
+ * @param given on the command line; else it is looked for in the environment, as FANFARE_KEY
+ */
+export function keyGiven(given: string | undefined): string | undefined {
+  return (given ?? process.env['FANFARE_KEY']) || undefined
+}
+
+/** Likewise for the management port, whose own key has a name of its own. */
+export function managementKeyGiven(flags: {
+  readonly accessKey?: string
+  readonly key?: string
+}): string | undefined {
+  const given = flags.accessKey ?? flags.key
+  return given ?? (process.env['FANFARE_MANAGEMENT__KEY'] || keyGiven(undefined))
+}
 
 /**
  * A URL with the key that is to be shown: as its password, unless it has one.
@@ -41,13 +60,13 @@ const WITH_KEYS = new Set(['http:', 'https:', 'ws:', 'wss:', 'redis:', 'rediss:'
  * @throws UsageError where one was given, and cannot be shown
  */
 export function withKey(url: URL, given: string | undefined): URL {
-  const key = given ?? process.env['FANFARE_KEY']
-  if (key === undefined || key === '') return url
+  const key = keyGiven(given)
+  if (key === undefined) return url
   if (!WITH_KEYS.has(url.protocol)) {
     if (given === undefined) return url
     throw new UsageError(`${url.protocol} URLs carry no key: the server goes by the address there`)
   }
-  if (url.password === '') url.password = key
+  if (url.password === '') url.password = encodeURIComponent(key)
   return url
 }
 

@@ -1,10 +1,15 @@
+import type { IncomingMessage } from 'node:http'
 import { EventStreamParser } from '../client/event-stream.ts'
+import { type HttpRequest, readSome, send } from '../client/http.ts'
+import { reasonOf } from '../client/source.ts'
 import type { Snapshot } from '../protocols/management/console/data.ts'
 import type { NodeStatus } from '../services/control.ts'
 import { UsageError } from './target.ts'
 
 /** Characters of one event: a snapshot has some thousands. */
 const MAX_EVENT = 2 ** 20
+/** Characters of what is known of all nodes: some hundred for each. */
+const MAX_STATUS = 2 ** 22
 /** ms that an answer may take. */
 const PATIENCE = 5_000
 
@@ -20,7 +25,9 @@ export function topTarget(url: string, key: string | undefined): TopTarget {
   if (!URL.canParse(text)) throw new UsageError(`${url} is no URL such as http://127.0.0.1:8181`)
   const { protocol, host, password } = new URL(text)
   if (protocol !== 'http:' && protocol !== 'https:') {
-    throw new UsageError(`${protocol}// is not spoken by the management port; it is http://`)
+    throw new UsageError(
+      `${protocol}// is not spoken by the management port; it is http://, or https:// where it has TLS`,
+    )
   }
   const secret = password === '' ? key : decodeURIComponent(password)
   return {
@@ -39,18 +46,20 @@ export class TopRefused extends Error {}
 export async function* snapshots(target: TopTarget, signal: AbortSignal): AsyncGenerator<Snapshot> {
   const { base, headers } = target
   const accept = { ...headers, Accept: 'text/event-stream, application/json' }
-  const answer = await reach(base, () =>
-    fetch(`${base}/console/overview`, { headers: accept, signal }),
-  )
-  if (!answer.ok) throw await refusal(base, answer)
-  if (!answer.body || !answer.headers.get('content-type')?.startsWith('text/event-stream')) {
-    await answer.body?.cancel()
+  const answer = await reach(target, '/console/overview', {
+    method: 'GET',
+    headers: accept,
+    signal,
+  })
+  if (answer.statusCode !== 200) throw await refusal(base, answer)
+  if (!answer.headers['content-type']?.startsWith('text/event-stream')) {
+    answer.destroy()
     throw new TopRefused(`${base} is not the management port of a Fanfare server`)
   }
   const parser = new EventStreamParser(MAX_EVENT)
-  const decoder = new TextDecoder()
-  for await (const piece of answer.body as AsyncIterable<Uint8Array>) {
-    for (const { type, data } of parser.push(decoder.decode(piece, { stream: true }))) {
+  answer.setEncoding('utf8')
+  for await (const piece of answer as AsyncIterable<string>) {
+    for (const { type, data } of parser.push(piece)) {
       if (type === 'snapshot') yield JSON.parse(data) as Snapshot
     }
   }
@@ -62,38 +71,58 @@ export async function nodesOf({ base, headers }: TopTarget): Promise<Record<stri
   try {
     const signal = AbortSignal.timeout(PATIENCE)
     const json = { ...headers, 'Content-Type': 'application/json' }
-    const options = { method: 'POST', headers: json, body: '{}', signal }
-    const answer = await fetch(`${base}/manager/status`, options)
-    if (answer.ok) return (await answer.json()) as Record<string, NodeStatus>
-    await answer.body?.cancel()
+    const request = { method: 'POST', headers: json, body: Buffer.from('{}'), signal } as const
+    const answer = await send(new URL(`${base}/manager/status`), request)
+    if (answer.statusCode === 200) return await readJson<Record<string, NodeStatus>>(answer)
+    answer.destroy()
   } catch {
     // Whether the server is there, the snapshots tell.
   }
   return {}
 }
 
-async function reach(base: string, ask: () => Promise<Response>): Promise<Response> {
+async function readJson<T>(answer: IncomingMessage): Promise<T> {
+  let text = ''
+  answer.setEncoding('utf8')
+  for await (const piece of answer as AsyncIterable<string>) {
+    text += piece
+    if (text.length > MAX_STATUS) throw new Error('the answer is too long')
+  }
+  return JSON.parse(text) as T
+}
+
+async function reach(
+  { base }: TopTarget,
+  path: string,
+  request: HttpRequest,
+): Promise<IncomingMessage> {
   try {
-    return await ask()
+    return await send(new URL(base + path), request)
   } catch (error) {
-    const cause = error instanceof Error ? error.cause : undefined
-    const { code, message } = (cause ?? error) as NodeJS.ErrnoException
-    const why = code === 'ECONNREFUSED' ? 'nothing listens there' : (code ?? message)
-    throw new Error(
-      `no server at ${base}: ${why}. Is it running, with \`management\` on? \`fanfare top URL\` asks another.`,
-      { cause: error },
-    )
+    throw new Error(`no server at ${base}: ${whyNot(error)}`, { cause: error })
   }
 }
 
-async function refusal(base: string, answer: Response): Promise<Error> {
-  const text = (await answer.text()).slice(0, 10_000)
-  if (answer.status === 401) {
+function whyNot(error: unknown): string {
+  const { code = '' } = error as NodeJS.ErrnoException
+  const why = reasonOf(error)
+  // What either makes of the other.
+  if (code === 'ECONNRESET' || code === 'EPROTO' || code.startsWith('HPE_')) {
+    return `${why}. The URL begins with https:// where the port has TLS, and with http:// where it has none.`
+  }
+  if (why.includes('--ca')) return `${why}.`
+  return `${why}. Is it running, with \`management\` on? \`fanfare top URL\` asks another.`
+}
+
+async function refusal(base: string, answer: IncomingMessage): Promise<Error> {
+  const text = await readSome(answer)
+  if (answer.statusCode === 401) {
     return new TopRefused(
-      `${base} needs its key (\`management.key\`): give it as --key, in FANFARE_MANAGEMENT__KEY, or as http://:KEY@HOST`,
+      `${base} needs its key (\`management.key\`), or one that may manage: give it as --access-key, in FANFARE_KEY or FANFARE_MANAGEMENT__KEY, or as http://:KEY@HOST`,
     )
   }
-  let words = `it answered ${answer.status}`
+  const [line = ''] = text.trim().split(/[\r\n]/)
+  let words = `it answered ${answer.statusCode}${line === '' ? '' : `: ${line.slice(0, 200)}`}`
   try {
     words = (JSON.parse(text) as { error: { message: string } }).error.message
   } catch {

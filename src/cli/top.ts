@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { trustAuthority } from '../client/authorities.ts'
 import { colors } from './config.ts'
 import type { TopFlags } from './flags.ts'
 import { printable } from './printable.ts'
-import { UsageError } from './target.ts'
+import { managementKeyGiven, UsageError } from './target.ts'
 import { nodesOf, snapshots, TopRefused, type TopTarget, topTarget } from './top-source.ts'
 import { type TopFrame, topLines } from './top-view.ts'
 
@@ -33,7 +34,8 @@ const END_LINE = '\u001b[K'
 export async function top(url: string | undefined, flags: TopFlags): Promise<number> {
   const ended = new AbortController()
   try {
-    const key = flags.key ?? process.env['FANFARE_MANAGEMENT__KEY']
+    if (flags.ca !== undefined) await trustAuthority(flags.ca)
+    const key = managementKeyGiven(flags)
     const target = topTarget(url ?? process.env['FANFARE_MANAGEMENT_URL'] ?? DEFAULT_URL, key)
     const every = readInterval(flags.interval)
     if (flags.json) await printAll(target, every, flags.once === true, ended)

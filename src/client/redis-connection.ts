@@ -100,7 +100,10 @@ function refusalOf({ message }: RespError): Error {
     return new Error(message)
   }
   if (/^(?:NOAUTH|ERR Not Authenticated)/i.test(message)) {
-    return new RefusedError('the server wants a password: redis://:PASSWORD@host:port/channel')
+    return new RefusedError(
+      'the server wants a password: redis://:PASSWORD@host:port/channel, or a key as --access-key or in FANFARE_KEY',
+    )
   }
-  return new RefusedError(message)
+  const more = message.startsWith('NOPERM') ? ' (--access-key or FANFARE_KEY shows a key)' : ''
+  return new RefusedError(message + more)
 }

@@ -20,7 +20,7 @@ import {
 } from './configuration.ts'
 import type { Follower } from './follower.ts'
 import type { Member } from './member.ts'
-import { managerOf, type NodeView, type Place } from './view.ts'
+import { managerOf, type NodeInfo, type NodeView, type Place } from './view.ts'
 
 /** ms that a node may take to check a configuration. */
 const CHECK_WAIT = 5_000
@@ -152,7 +152,7 @@ export class SharedControl implements ClusterControl {
       const { roles, hostname, port } = info
       // Where there is no management port, nothing can be called.
       if (!roles.includes(service) || !roles.includes('management') || port === 0) continue
-      return `http://${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
+      return `${schemeOf(info)}://${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
     }
     return undefined
   }
@@ -290,12 +290,16 @@ function asDocument(config: unknown): WrittenConfig {
   return config
 }
 
+function schemeOf({ scheme = 'http' }: NodeInfo): 'http' | 'https' {
+  return scheme
+}
+
 function statusOf(node: NodeView, now: number, manager: string | undefined): NodeStatus {
   const { info, up, seen, joined, name, spareFor } = node
   const seconds = (since: number): number => Math.max(0, Math.round((now - since) / 100) / 10)
   return {
     state: { up, downSince: up ? null : seen },
-    config: { hostname: info.hostname, port: info.port },
+    config: { hostname: info.hostname, port: info.port, scheme: schemeOf(info) },
     url: info.url,
     roles: up ? info.roles : [],
     spareFor,

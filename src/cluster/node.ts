@@ -242,7 +242,7 @@ class Life {
     const server = this.#server
     return {
       url: server?.url ?? '',
-      ...managementOf(server),
+      ...managementOf(server, this.member.settings.managementHost),
       roles: [...(carrier?.roles ?? [])],
       load: this.#meter.look(),
       version: version(),
@@ -282,12 +282,23 @@ function isAny(address: string): boolean {
   return address === '' || address === '0.0.0.0' || address === '::'
 }
 
-/** The management port of a server; port 0: it has none. */
-function managementOf(server: FanfareServer | undefined): { hostname: string; port: number } {
+/**
+ * Where the services of a server are called; port 0: nowhere.
+ * @param host the name that its configuration gives it, if any
+ */
+function managementOf(
+  server: FanfareServer | undefined,
+  host: string | undefined,
+): Pick<NodeInfo, 'hostname' | 'port' | 'scheme'> {
   const place = server?.places.find(({ what }) => what === 'management')
   if (!place || !URL.canParse(place.where)) return { hostname: '', port: 0 }
   const url = new URL(place.where)
+  const scheme = url.protocol === 'https:' ? 'https' : 'http'
   const any = place.address !== undefined && isAny(place.address)
-  const host = any || url.hostname === 'localhost' ? hostname() : url.hostname
-  return { hostname: host.replace(/^\[(.*)\]$/, '$1'), port: Number(url.port || 80) }
+  const own = any || url.hostname === 'localhost' ? hostname() : url.hostname
+  return {
+    hostname: (host ?? own).replace(/^\[(.*)\]$/, '$1'),
+    port: Number(url.port || (scheme === 'https' ? 443 : 80)),
+    scheme,
+  }
 }

@@ -9,6 +9,8 @@ export interface NodeInfo {
   /** Its management port; port 0: none. */
   readonly hostname: string
   readonly port: number
+  /** With which its management port is asked; undefined: an older version, which says nothing of it. */
+  readonly scheme?: 'http' | 'https'
   /** What it carries at this moment. */
   readonly roles: readonly string[]
   readonly load: NodeLoad

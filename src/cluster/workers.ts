@@ -60,6 +60,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #slots = new Map<number, Slot>()
   #stopping = false
+  #code = 0
   #end: (code: number) => void = () => {}
   #reloads: Promise<void> = Promise.resolve()
   #stopTimeout: number
@@ -81,10 +82,11 @@ export class Supervisor {
     return await ended
   }
 
-  /** Lets all workers stop. */
+  /** Lets all workers stop. @param code that of this process then */
   stop(code = 0): void {
     if (this.#stopping) return
     this.#stopping = true
+    this.#code = code
     for (const { worker, timer } of this.#slots.values()) {
       clearTimeout(timer)
       worker?.process.kill('SIGTERM')
@@ -93,14 +95,15 @@ export class Supervisor {
     this.#allGone().then(
       () => {
         clearTimeout(stuck)
-        this.#end(code)
+        this.#end(this.#code)
       },
       (error: unknown) => this.#options.report(String(error)),
     )
   }
 
-  /** Ends all workers at once. */
-  kill(): void {
+  /** Ends all workers at once. @param code that of this process then */
+  kill(code = 1): void {
+    this.#code = code
     for (const { worker } of this.#slots.values()) worker?.process.kill('SIGKILL')
   }
 

@@ -53,6 +53,7 @@ function clusterSchema(roles: readonly string[]) {
           description:
             'Text in front of every key, which keeps clusters on one Redis apart. That of the store ' +
             '`default` unless given.',
+          examples: ['push:'],
         }),
       ),
       node: Type.Optional(
@@ -70,6 +71,15 @@ function clusterSchema(roles: readonly string[]) {
             'on unless given.',
           pattern: '^https?://[^/?#]+$',
           examples: ['https://push-1.example'],
+        }),
+      ),
+      management_host: Type.Optional(
+        Type.String({
+          description:
+            'The name under which others reach the management port of this node: with TLS, one of its ' +
+            'certificate. The address that it listens on unless given.',
+          pattern: '^[A-Za-z0-9.:-]{1,253}$',
+          examples: ['push-1.internal.example'],
         }),
       ),
       roles: Type.Optional(
@@ -129,6 +139,8 @@ export interface ClusterSettings {
   readonly redis: ClusterRedisConfig
   readonly keyPrefix: string
   readonly url: string | undefined
+  /** Of the management port, for those who are told to ask this node. */
+  readonly managementHost: string | undefined
   /** Undefined: everything. */
   readonly roles: readonly string[] | undefined
   readonly spareFor: readonly string[]
@@ -170,6 +182,7 @@ export function clusterOf(config: ResolvedConfig): ClusterSettings | undefined {
     redis,
     keyPrefix: key.key_prefix ?? store?.key_prefix ?? '',
     url: key.url,
+    managementHost: key.management_host,
     roles: key.roles,
     spareFor: key.spare_for,
     heartbeat: key.heartbeat,

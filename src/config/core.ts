@@ -255,6 +255,7 @@ export const redisStoreOptions = {
   key_prefix: Type.String({
     description: 'Text in front of every key, which keeps apart what shares one Redis.',
     default: '',
+    examples: ['push:'],
   }),
   url: Type.Optional(
     Type.String({
@@ -265,9 +266,15 @@ export const redisStoreOptions = {
       examples: ['rediss://user:password@redis.example:6380/0'],
     }),
   ),
-  username: Type.Optional(Type.String({ description: 'The user to log in as.', minLength: 1 })),
+  username: Type.Optional(
+    Type.String({ description: 'The user to log in as.', minLength: 1, examples: ['fanfare'] }),
+  ),
   password: Type.Optional(
-    Type.String({ description: 'The password to log in with.', writeOnly: true }),
+    Type.String({
+      description: 'The password to log in with.',
+      writeOnly: true,
+      examples: ['a long secret'],
+    }),
   ),
   tls: Type.Union(
     [
@@ -280,21 +287,28 @@ export const redisStoreOptions = {
                 'File (PEM) of the authorities that may have signed the certificate of Redis, in ' +
                 'place of those that Node.js knows.',
               minLength: 1,
+              examples: ['/etc/fanfare/redis-ca.pem'],
             }),
           ),
           cert: Type.Optional(
             Type.String({
               description: 'File (PEM) of the certificate to show, where Redis asks for one.',
               minLength: 1,
+              examples: ['/etc/fanfare/redis-cert.pem'],
             }),
           ),
           key: Type.Optional(
-            Type.String({ description: 'File (PEM) of the key of `cert`.', minLength: 1 }),
+            Type.String({
+              description: 'File (PEM) of the key of `cert`.',
+              minLength: 1,
+              examples: ['/etc/fanfare/redis-key.pem'],
+            }),
           ),
           servername: Type.Optional(
             Type.String({
               description: 'The name in the certificate of Redis, where that is not the host.',
               minLength: 1,
+              examples: ['redis.example'],
             }),
           ),
         },
@@ -321,7 +335,11 @@ export const redisStoreOptions = {
     minLength: 1,
   }),
   sentinel_password: Type.Optional(
-    Type.String({ description: 'The password to log in to the Sentinels with.', writeOnly: true }),
+    Type.String({
+      description: 'The password to log in to the Sentinels with.',
+      writeOnly: true,
+      examples: ['another long secret'],
+    }),
   ),
   cluster: Type.Array(Type.String({ pattern: '^.+:\\d{1,5}$' }), {
     description:
@@ -395,6 +413,7 @@ export const core: ConfigFragment = {
         'Proxies whose forwarding headers are believed. A request with such headers from anybody ' +
         'else is never trusted.',
       default: [],
+      examples: [['10.0.0.5', '10.1.0.0/16']],
     }),
     proxyProtocol: proxyProtocolKey,
     tls: tlsKey,

@@ -2,21 +2,26 @@
 import { type Static, Type } from 'typebox'
 import type { EntranceSettings } from '../net/entrance.ts'
 
-const file = (description: string) => Type.String({ description, minLength: 1 })
+const file = (description: string, name: string) =>
+  Type.String({ description, minLength: 1, examples: [`/etc/fanfare/${name}.pem`] })
 
 const tlsOptions = Type.Object(
   {
-    cert: file('File (PEM) of the certificate, with those that lead from it to a known authority.'),
-    key: file('File (PEM) of the key of `cert`.'),
+    cert: file(
+      'File (PEM) of the certificate, with those that lead from it to a known authority.',
+      'cert',
+    ),
+    key: file('File (PEM) of the key of `cert`.', 'key'),
     sni: Type.Array(
       Type.Object(
         {
-          cert: file('File (PEM) of the certificate.'),
-          key: file('File (PEM) of its key.'),
+          cert: file('File (PEM) of the certificate.', 'example.org'),
+          key: file('File (PEM) of its key.', 'example.org-key'),
           names: Type.Optional(
             Type.Array(Type.String({ minLength: 1 }), {
               description:
                 'Names that it is shown for, also as `*.example.org`. Its own unless given.',
+              examples: [['example.org', '*.example.org']],
             }),
           ),
         },
@@ -25,9 +30,14 @@ const tlsOptions = Type.Object(
       {
         description: 'Certificates for clients that ask for other names (SNI).',
         default: [],
+        examples: [
+          [{ cert: '/etc/fanfare/example.org.pem', key: '/etc/fanfare/example.org-key.pem' }],
+        ],
       },
     ),
-    ca: Type.Optional(file('File (PEM) of the authorities that sign certificates of clients.')),
+    ca: Type.Optional(
+      file('File (PEM) of the authorities that sign certificates of clients.', 'clients-ca'),
+    ),
     clientCertificates: Type.Union(
       [Type.Literal('none'), Type.Literal('request'), Type.Literal('require')],
       {

@@ -5,55 +5,121 @@ import type { Shape } from './shape.ts'
 
 type Options = Readonly<Record<string, Shape>>
 
-/** docs/configuration.md: every key with its type, default and meaning, from the schema itself. */
-export function configReference(schema: ConfigSchema): string {
+/**
+ * When another value of a key holds after a reload: for everybody; for what begins from then on; once the port, door or
+ * store that it is of has begun anew beside the one that runs; once the process is started again.
+ */
+export type Reload = 'at once' | 'new connections' | 'begun anew' | 'next start'
+
+/** What the server knows of that. */
+export interface Reloads {
+  key(path: readonly string[]): Reload
+  storeKey(type: string, key: string): Reload
+  readonly locationKey: Reload
+}
+
+/** docs/configuration.md: every key with its type, default, example and meaning, from the schema itself. */
+export function configReference(schema: ConfigSchema, reloads: Reloads): string {
   const { locations, store, ...keys } = schema.keys
   const plain = Object.entries(keys).filter(([, shape]) => shape.type !== 'object')
-  const groups = Object.entries(keys).filter(([, shape]) => shape.type === 'object')
-  const parts = [INTRODUCTION, table(Object.fromEntries(plain), [])]
-  for (const [name, shape] of groups) {
-    parts.push(`## ${name}\n\n${shape.description ?? ''}`, table(shape.properties ?? {}, [name]))
-  }
-  for (const [name, shape] of Object.entries(keys)) {
-    if (shape.type !== 'object') parts.push(...section([name], shape))
+  const reload = (path: readonly string[]): Reload => reloads.key(path)
+  const parts = [INTRODUCTION, table(Object.fromEntries(plain), { path: [], env: true, reload })]
+  for (const group of [true, false]) {
+    for (const [name, shape] of Object.entries(keys)) {
+      if ((shape.type === 'object') !== group) continue
+      parts.push(...sections(shape, { path: [name], title: name, level: 2, env: true, reload }))
+    }
   }
   parts.push('## store', store?.description ?? '', STORES)
   for (const [type, options] of Object.entries(schema.storeTypes)) {
-    parts.push(`### type: ${type}`, table(options))
+    const own = (path: readonly string[]): Reload => reloads.storeKey(type, path[0] ?? '')
+    parts.push(`### type: ${type}`, table(options, { path: [], env: false, reload: own }))
+    for (const [name, shape] of Object.entries(options)) {
+      const title = `${name} (${type})`
+      parts.push(...sections(shape, { path: [name], title, level: 4, env: false, reload: own }))
+    }
   }
   parts.push('## locations', locations?.description ?? '', LOCATIONS)
+  const places: Place = { path: [], env: false, reload: () => reloads.locationKey }
+  parts.push('### every type', table(commonOf(schema), places))
   for (const [type, options] of Object.entries(schema.locationTypes)) {
-    parts.push(`### type: ${type}`, table(options))
+    parts.push(`### type: ${type}`, table(options, places))
   }
   return `${parts.filter((part) => part !== '').join('\n\n')}\n`
 }
 
-/** The options of a door, and of the maps within it. */
-function section(path: readonly string[], shape: Shape): string[] {
-  const map = mapOf(shape)
+interface Place {
+  /** The keys above. */
+  readonly path: readonly string[]
+  /** They can be set by environment variables. */
+  readonly env: boolean
+  readonly reload: (path: readonly string[]) => Reload
+}
+
+/** The options of a map, and of the maps within it. */
+function sections(
+  shape: Shape,
+  { title, level, ...place }: Place & { readonly title: string; readonly level: number },
+): string[] {
+  const { map, suffix } = mapOf(shape)
   if (!map?.properties || Object.keys(map.properties).length === 0) return []
-  const title = `${'#'.repeat(path.length + 1)} ${path.join('.')}`
+  // What has no name of its own has no variable of its own either.
+  const inside = { ...place, env: place.env && suffix === '' }
   const inner = Object.entries(map.properties).flatMap(([name, option]) =>
-    section([...path, name], option),
+    sections(option, {
+      ...inside,
+      path: [...place.path, name],
+      title: `${title}${suffix}.${name}`,
+      level: Math.min(level + 1, 6),
+    }),
   )
-  return [`${title}\n\n${shape.description ?? ''}`, table(map.properties, path), ...inner]
+  const heading = `${'#'.repeat(level)} ${title}${suffix}`
+  return [`${heading}\n\n${shape.description ?? ''}`, table(map.properties, inside), ...inner]
 }
 
-function mapOf(shape: Shape): Shape | undefined {
-  return shape.properties ? shape : shape.anyOf?.find((branch) => branch.properties)
+/** The map that a key holds: itself, each of a list, or each by a name of the user's own. */
+function mapOf(shape: Shape): { map: Shape | undefined; suffix: string } {
+  const own = shape.properties ? shape : shape.anyOf?.find((branch) => branch.properties)
+  if (own) return { map: own, suffix: '' }
+  if (shape.items?.properties) return { map: shape.items, suffix: '[]' }
+  const [named] = Object.values(shape.patternProperties ?? {})
+  return { map: named?.properties ? named : undefined, suffix: '.NAME' }
 }
 
-/** @param path the keys above, when these can be set by environment variables */
-function table(options: Options, path?: readonly string[]): string {
-  const env = path ? ' environment |' : ''
+/** What every location takes, whatever its type. */
+function commonOf({ keys, locationTypes }: ConfigSchema): Options {
+  const [first] = keys['locations']?.items?.anyOf ?? []
+  const own = locationTypes[first?.title ?? ''] ?? {}
+  return Object.fromEntries(
+    Object.entries(first?.properties ?? {})
+      .filter(([name]) => !Object.hasOwn(own, name))
+      .map(([name, shape]) => [
+        name,
+        name === 'type' ? { ...shape, const: undefined, enum: Object.keys(locationTypes) } : shape,
+      ]),
+  )
+}
+
+function table(options: Options, { path, env, reload }: Place): string {
   const rows = Object.entries(options).map(([name, shape]) => {
-    const fallback = defaultOf(shape)
-    const set = path ? ` \`${envName([...path, name])}\` |` : ''
-    const text = fallback === undefined ? '' : `\`${JSON.stringify(fallback)}\``
-    return `| \`${name}\` | ${cell(text)} | ${cell(describeShape(shape))} | ${cell(shape.description ?? '')} |${set}`
+    const cells = [
+      `\`${name}\``,
+      codeOf(defaultOf(shape)),
+      codeOf(shape.examples?.[0]),
+      describeShape(shape),
+      shape.description ?? '',
+      reload([...path, name]),
+      ...(env ? [`\`${envName([...path, name])}\``] : []),
+    ]
+    return `| ${cells.map(cell).join(' | ')} |`
   })
-  const head = `| key | default | takes | meaning |${env}\n| --- | --- | --- | --- |${path ? ' --- |' : ''}`
-  return [head, ...rows].join('\n')
+  const head = ['key', 'default', 'example', 'takes', 'meaning', 'reload']
+  const all = env ? [...head, 'environment'] : head
+  return [`| ${all.join(' | ')} |`, `|${' --- |'.repeat(all.length)}`, ...rows].join('\n')
+}
+
+function codeOf(value: unknown): string {
+  return value === undefined ? '' : `\`${JSON.stringify(value)}\``
 }
 
 function cell(text: string): string {
@@ -72,7 +138,17 @@ Command-line options go before environment variables, and those before the file.
 value is read as YAML, so that \`FANFARE_TRUSTED_PEERS='[10.0.0.0/8, 127.0.0.1]'\` is a list.
 
 Durations are seconds as a number, or text such as \`90s\`, \`15m\`, \`48h\`, \`7d\`. Sizes are bytes as a number, or
-text such as \`64KiB\` and \`8MiB\` (k is 1024).`
+text such as \`64KiB\` and \`8MiB\` (k is 1024).
+
+A file that changes is read again, as it is at SIGHUP ([operations.md](operations.md)). The column \`reload\` says when another value
+of a key holds then:
+
+| reload | |
+| --- | --- |
+| at once | for everybody, and for connections that are open |
+| new connections | for the connections, requests and logins that begin from then on; what is open goes on as it began |
+| begun anew | the port, door or store that it belongs to is begun anew; nothing else notices. Connections of a port that is given up stay; clients of a store that another has replaced are let go |
+| next start | when the process is started again; a reload says so, and goes on with what it had |`
 
 const STORES = `One store (a map with a \`type\`), which is then named \`default\`; or several by name. Without
 this key it is \`{ type: file }\`, in the folder \`fanfare-data\` of the working directory; \`{ type: memory }\` forgets

@@ -16,6 +16,7 @@ export interface Shape {
   readonly default?: unknown
   readonly title?: string
   readonly description?: string
+  readonly examples?: readonly unknown[]
   readonly minimum?: number
   readonly maximum?: number
   readonly minLength?: number

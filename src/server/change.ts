@@ -10,6 +10,7 @@ import { Carried, type Renewal } from './carried.ts'
 import { differences, isSameLocation, storeChange, withOptions } from './changes.ts'
 import { type Held, Lent } from './lent.ts'
 import { nodeAmong, type Parts, urlOf } from './parts.ts'
+import { isFixed, isForeign, keysOf } from './reloads.ts'
 import { Router } from './router.ts'
 import { StartError } from './start-error.ts'
 import { OpenStore } from './stores.ts'
@@ -18,9 +19,6 @@ type Door = (typeof DOORS)[number]
 
 /** How often connections are looked at when there are no heartbeats, in ms. */
 const REVOLUTION = 15_000
-
-/** What node:http is told once, and what a log that has begun goes on in. */
-const FIXED: ReadonlySet<string> = new Set(['limits.maxHeaderBytes', 'log.format'])
 
 /**
  * The way from one configuration, and one set of roles, to another; the first one included. What can
@@ -146,12 +144,10 @@ export class Change {
     const before = this.#before?.config
     if (!before) return { ...wanted, limits }
     const doors: Record<string, unknown> = { ...wanted.doors }
-    const known = new Set(['users', 'access', 'log', ...DOORS.flatMap(keysOf)])
     for (const path of this.#changed) {
       const [key = ''] = path.split('.')
-      const fixed = FIXED.has(path)
-      const foreign = Object.hasOwn(doors, key) && !known.has(key)
-      if (!fixed && !foreign) continue
+      const foreign = Object.hasOwn(doors, key) && isForeign(key)
+      if (!isFixed(path) && !foreign) continue
       if (foreign) doors[key] = before.doors[key]
       this.#changed.delete(path)
       this.#later.add(path)
@@ -383,11 +379,6 @@ interface Plan {
   readonly running: 'keep' | 'update' | 'restart'
   /** What becomes of the connections of what it had begun, when it is begun anew. */
   readonly ends: 'drain' | 'stop'
-}
-
-/** The top-level keys that are the door's. */
-function keysOf(door: Door): string[] {
-  return Object.keys(door.config?.keys ?? {})
 }
 
 /** The name of the store that a door's options name. */

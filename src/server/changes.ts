@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Reload } from '../config/reference.ts'
 import type { LocationConfig, StoreConfig } from '../config/types.ts'
 
 type Values = Readonly<Record<string, unknown>>
@@ -52,6 +53,13 @@ const IDENTITY: Readonly<Record<StoreConfig['type'], readonly string[]>> = {
     'cluster',
     'partitions',
   ],
+}
+
+/** When another value of a store's option holds. */
+export function storeKeyReload(type: string, key: string): Reload {
+  if (RETENTION.has(key)) return 'at once'
+  const identity = IDENTITY[type as StoreConfig['type']]
+  return key === 'type' || identity.includes(key) ? 'begun anew' : 'next start'
 }
 
 export interface StoreChange {

@@ -57,7 +57,11 @@ export interface ClusterControl {
 export interface NodeStatus {
   readonly state: { readonly up: boolean; readonly downSince: number | null }
   /** Where its services are called. */
-  readonly config: { readonly hostname: string; readonly port: number }
+  readonly config: {
+    readonly hostname: string
+    readonly port: number
+    readonly scheme: 'http' | 'https'
+  }
   /** Where clients reach it. */
   readonly url: string
   /** What it carries now, and what it would take over. */

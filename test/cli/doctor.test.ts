@@ -9,6 +9,7 @@ import { checkBacklog, checkFiles, checkNode } from '../../src/cli/doctor/machin
 import { redisCli } from '../client/redis-server.ts'
 import { freePort, startRealRedis } from '../interop/redis-server.ts'
 import { temporaryFolder } from '../server/reload-support.ts'
+import { authority } from '../support/certificates.ts'
 import { testConfig } from '../support/server.ts'
 import { until } from '../support/wait.ts'
 import { fanfare, run } from './cli-program.ts'
@@ -147,6 +148,47 @@ function limits(most: string): string {
   const row = ['Max open files', '1024', most, 'files'].map((cell) => cell.padEnd(22)).join('')
   return `Limit   Soft Limit  Hard Limit  Units\n${row}\n`
 }
+
+describe('what a server would not start with', { timeout: 120_000 }, () => {
+  const tests = authority()
+
+  it.each([
+    [
+      'a key that is not of its certificate',
+      (): Env => {
+        const [one, other] = [tests.sign('DNS:a'), tests.sign('DNS:b')]
+        return { FANFARE_TLS: `{ cert: ${one.cert}, key: ${other.key} }` }
+      },
+      'tls.key',
+      'is not the key of',
+    ],
+    [
+      'a file of keys that is none',
+      (): Env => {
+        const file = join(temporaryFolder(), 'keys.json')
+        writeFileSync(file, '{')
+        return { FANFARE_ACCESS__KEYS: file }
+      },
+      'keys',
+      'is no file of keys',
+    ],
+    [
+      'a management port that anybody can reach',
+      (): Env => ({ FANFARE_MANAGEMENT__ADDRESS: '0.0.0.0' }),
+      'management',
+      'there is no key',
+    ],
+  ])('is told: %s', async (_what, more, check, words) => {
+    const env = { ...(await own()), ...more() }
+    const { code, all } = await examined(env)
+    const failed = all.filter(({ state }) => state === 'FAIL')
+    expect(failed.map(({ what }) => what)).toEqual([check])
+    expect(failed[0]?.text).toContain(words)
+    expect(code).toBe(1)
+    const { code: served } = await run(['serve'], { env })
+    expect(served).toBe(1)
+  })
+})
 
 describe('a look at the machine', () => {
   const patient = { config: testConfig(''), running: undefined }

@@ -1,8 +1,10 @@
 /** `fanfare listen`: its configuration, its files, and what it misses not. */
+import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { Clock } from '../../src/model/clock.ts'
+import { KeyFile } from '../access/keyed.ts'
 import { Proxy } from '../client/proxy.ts'
 import { redisCli, startRedis, startRedisDoor } from '../client/redis-server.ts'
 import { publish, publishTogether } from '../protocols/events/events-client.ts'
@@ -134,6 +136,52 @@ describe('fanfare listen --print', () => {
     const { code, stderr } = await run(['listen', '--print'], configured(redisPort))
     expect(stderr).toContain('wants a password')
     expect(code).toBe(1)
+  })
+
+  it('shows a key that is given to it, where a channel needs one', async () => {
+    const keys = new KeyFile()
+    const access = keys.yaml('anonymous: { subscribe: [] }, trusted: { subscribe: [] }')
+    const { port, redisPort } = await startRedisDoor('', {}, access)
+    const right = keys.make('listener', { subscribe: ['a'] })
+    const wrong = keys.make('other', { subscribe: ['b'] })
+    // Before the one that it has, and the command line before the environment.
+    const listeners = [
+      fanfare(['listen', '--print'], {
+        env: { ...configured(redisPort, ['a'], { auth: wrong }).env, FANFARE_KEY: right },
+      }),
+      fanfare(['listen', '--print', '--access-key', right], {
+        env: { ...configured(redisPort).env, FANFARE_KEY: wrong },
+      }),
+    ]
+    for (const listener of listeners) await listener.complained('listening to')
+    await publish(port, 'a', 'one')
+    for (const listener of listeners) expect((await listener.printed(1))[0]).toMatch(/ a one$/)
+
+    const keyless = await run(['listen', '--print'], configured(redisPort))
+    expect(keyless.code).toBe(1)
+    expect(keyless.stderr).toContain('--access-key')
+    const other = await run(['listen', '--print', '--access-key', wrong], configured(redisPort))
+    expect(other.code).toBe(1)
+  })
+
+  it('gives it to the one in the background, where no list of processes shows it', async () => {
+    const keys = new KeyFile()
+    const access = keys.yaml('anonymous: { subscribe: [] }, trusted: { subscribe: [] }')
+    const { port, redisPort } = await startRedisDoor('', {}, access)
+    const key = keys.make('listener', { subscribe: ['a'] })
+    const home = configured(redisPort)
+    stopLater(home)
+
+    const started = await run(['listen', 'start', '--access-key', key], home)
+
+    const log = join(home.path, '.local/state/fanfare/listen.log')
+    await until(() => readFileSync(log, 'utf8').includes('listening to'), 'it listens')
+    await publish(port, 'a', 'one')
+    await until(() => readFileSync(log, 'utf8').includes('a: one'), 'it came')
+    const pid = /process (\d+)/.exec(started.stdout)?.[1]
+    const shown = spawnSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' }).stdout
+    expect(shown).toContain('listen')
+    expect(shown).not.toContain(key)
   })
 
   it.skipIf(missing.includes('Redis'))('listens to any Redis, live', async () => {

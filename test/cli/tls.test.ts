@@ -1,6 +1,9 @@
 /** `fanfare publish` and `fanfare watch` over TLS. */
 import { describe, expect, it } from 'vitest'
-import { authority } from '../support/certificates.ts'
+import type { Finding } from '../../src/cli/doctor/check.ts'
+import { freePort } from '../interop/redis-server.ts'
+import { temporaryFolder } from '../server/reload-support.ts'
+import { authority, newAuthority } from '../support/certificates.ts'
 import { startServer } from '../support/server.ts'
 import { until } from '../support/wait.ts'
 import { fanfare, run } from './cli-program.ts'
@@ -46,6 +49,72 @@ describe('with --ca', () => {
 
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     await until(() => /n\\*":\s*1/.test(watcher.stdout), 'the message', 30_000)
+  })
+})
+
+describe('the management port', { timeout: 60_000 }, () => {
+  const KEY = '0123456789abcdef'
+
+  async function managed(): Promise<string> {
+    const { server } = await startServer(
+      `management: { port: 0, key: ${KEY}, tls: { cert: ${cert}, key: ${key} } }`,
+    )
+    const place = server.places.find(({ what }) => what === 'management')
+    return new URL(place?.where ?? '').origin
+  }
+
+  it('is looked at by top, with its key', async () => {
+    const url = await managed()
+    const args = ['top', url, '--ca', ca, '--once', '--json']
+    const { code, stdout, stderr } = await run(args, { env: { FANFARE_KEY: KEY } })
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toMatchObject({ nodes: { local: { config: { scheme: 'https' } } } })
+
+    const plain = await run(['top', url.replace('https', 'http'), '--access-key', KEY])
+    expect(plain.code).toBe(1)
+    expect(plain.stderr).toContain('TLS')
+    const stranger = await run(['top', url, '--access-key', KEY])
+    expect(stranger.stderr).toContain('--ca FILE trusts another')
+  })
+
+  it('is asked by generate, with its key', async () => {
+    const url = new URL(await managed())
+    const out = temporaryFolder()
+    const where = ['--host', `https://${url.hostname}`, '--port', url.port, '--ca', ca]
+    const { code, stdout, stderr } = await run(
+      ['generate', 'php', '--out', out, ...where, '--access-key', KEY],
+      {},
+    )
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^\d+ classes are in /)
+    const keyless = await run(['generate', 'php', '--out', out, ...where])
+    expect(keyless.code).toBe(1)
+    expect(keyless.stderr).toContain('answered 401')
+  })
+
+  it('is asked by the doctor, whatever its certificate is for', async () => {
+    const other = newAuthority('Nobody knows').sign('DNS:push.example')
+    const env = {
+      FANFARE_PORT: String(await freePort()),
+      FANFARE_MANAGEMENT: `{ port: ${await freePort()} }`,
+      FANFARE_STORE__PATH: temporaryFolder(),
+      FANFARE_TLS: `{ cert: ${other.cert}, key: ${other.key} }`,
+      FANFARE_FEED: 'false',
+      FANFARE_REDIS: 'false',
+      FANFARE_SPARKLESHARE: 'false',
+      FANFARE_FANOUT: 'false',
+    }
+    const server = fanfare(['serve'], { stdin: '', env })
+    await until(() => server.stdout.includes('Stop with'), `it runs: ${server.stderr}`, 60_000)
+
+    const { code, stdout } = await run(['doctor', '--json'], { env })
+
+    const found = JSON.parse(stdout) as Finding[]
+    const about = (what: string): Finding | undefined => found.find((one) => one.what === what)
+    expect(about('management')).toMatchObject({ state: 'ok' })
+    expect(about('management')?.text).toContain('answers at https://127.0.0.1:')
+    expect(about('tls.cert')?.text).toContain('CN=push.example')
+    expect(code).toBe(0)
   })
 })
 

@@ -80,7 +80,7 @@ describe('fanfare top', { timeout: 60_000 }, () => {
     const { admin } = await startManaged(`key: ${KEY}`)
     const keyless = await run(['top', `127.0.0.1:${admin}`, '--once'])
     expect(keyless.code).toBe(1)
-    expect(keyless.stderr).toMatch(/^fanfare: http:\S+ needs its key .*--key.*\n$/)
+    expect(keyless.stderr).toMatch(/^fanfare: http:\S+ needs its key .*--access-key.*\n$/)
     const other = await run(['top', `127.0.0.1:${port}`])
     expect(other.code).toBe(1)
     expect(other.stderr).toMatch(/^fanfare: http:\S+ refuses: .*\n$/)

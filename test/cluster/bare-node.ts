@@ -95,6 +95,7 @@ export function bareNodes(port: () => number): {
         redis: redisAt(settings.port ?? port()),
         keyPrefix: prefix,
         url: undefined,
+        managementHost: undefined,
         roles: [],
         spareFor: [],
         heartbeat: 100,

@@ -10,7 +10,7 @@ import type { Format } from '../flags.ts'
 import { fail, type Finding, ok, type Patient, type State, warn } from './check.ts'
 import { checkBacklog, checkFiles, checkFolder, checkNode, checkTls } from './machine.ts'
 import { checkPort, isFanfare, ownerOf, portsOf } from './ports.ts'
-import { checkManagement, checkRedis } from './services.ts'
+import { checkKeys, checkManagement, checkRedis } from './services.ts'
 
 export interface DoctorFlags {
   readonly config?: string
@@ -27,7 +27,10 @@ export interface DoctorFlags {
 export async function doctor(flags: DoctorFlags): Promise<number> {
   const findings = await examine(flags)
   if (flags.json) console.log(JSON.stringify(findings, undefined, 2))
-  else for (const finding of findings) console.log(lineOf(finding))
+  else {
+    const width = Math.max(...findings.map(({ what: { length } }) => length))
+    for (const finding of findings) console.log(lineOf(finding, width))
+  }
   return findings.some(({ state }) => state === 'FAIL') ? 1 : 0
 }
 
@@ -47,7 +50,7 @@ async function examine(flags: DoctorFlags): Promise<Finding[]> {
   for (const [name, store] of Object.entries(config.stores)) {
     if (store.type === 'file') findings.push(...(await checkFolder(name, store, patient)))
   }
-  findings.push(...checkTls(config), ...(await checkRedis(config)))
+  findings.push(...checkTls(config), ...checkKeys(config), ...(await checkRedis(config)))
   const management = ports.find(({ door }) => door === 'management')
   findings.push(await checkManagement(patient, management))
   return findings
@@ -69,9 +72,11 @@ function checkConfig({ config: file, format, port, address }: DoctorFlags): {
     return { findings, config }
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
-    const findings = error.problems.map((problem) =>
-      fail(what, formatProblems([problem], { color: false }).trim(), 'See docs/configuration.md.'),
-    )
+    const findings = error.problems.map((problem) => {
+      // Of the file as a whole: it cannot be read.
+      const advice = problem.line > 0 ? 'See docs/configuration.md.' : 'Name another with --config.'
+      return fail(what, formatProblems([problem], { color: false }).trim(), advice)
+    })
     return { findings, config: undefined }
   }
 }
@@ -97,7 +102,8 @@ const MARKS: Readonly<Record<State, (text: string) => string>> = {
   FAIL: pc.red,
 }
 
-function lineOf({ what, state, text, advice }: Finding): string {
-  const line = `${MARKS[state](state.padEnd(4))}  ${what.padEnd(16)}  ${text}`
-  return advice === undefined ? line : `${line}\n      ${' '.repeat(16)}  → ${advice}`
+/** @param width of the widest name of a check */
+function lineOf({ what, state, text, advice }: Finding, width: number): string {
+  const line = `${MARKS[state](state.padEnd(4))}  ${what.padEnd(width)}  ${text}`
+  return advice === undefined ? line : `${line}\n${' '.repeat(width + 8)}→ ${advice}`
 }

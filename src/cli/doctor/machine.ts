@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { readdir, stat, statfs } from 'node:fs/promises'
-import { X509Certificate } from 'node:crypto'
+import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { dirname, join, resolve } from 'node:path'
 import type { FileStoreConfig, ResolvedConfig } from '../../config/types.ts'
 import { formatId, idSecond } from '../../model/id.ts'
@@ -116,8 +116,9 @@ function checkNewest(what: string, folder: string): Finding {
 }
 
 /** Certificates and keys, wherever the configuration has a `tls` with files. */
-export function checkTls({ doors, stores }: ResolvedConfig): Finding[] {
-  return filesIn({ ...doors, store: stores }, '').map(({ path, kind, file }) => {
+export function checkTls({ doors, stores, tls }: ResolvedConfig): Finding[] {
+  const all = filesIn({ tls, ...doors, store: stores }, '')
+  const each = all.map(({ path, kind, file }) => {
     const what = `${path}.${kind}`
     try {
       const text = readFileSync(file, 'utf8')
@@ -130,6 +131,24 @@ export function checkTls({ doors, stores }: ResolvedConfig): Finding[] {
     } catch (error) {
       return fail(what, `${file}: ${wordsOf(error)}`, 'Give a PEM file that this user may read.')
     }
+  })
+  return [...each, ...checkPairs(all)]
+}
+
+/** Whether each key belongs to its certificate, where both can be read. */
+function checkPairs(all: readonly TlsFile[]): Finding[] {
+  return all.flatMap(({ path, kind, file }) => {
+    const key = all.find((other) => kind === 'cert' && other.path === path && other.kind === 'key')
+    if (!key) return []
+    try {
+      const certificate = new X509Certificate(readFileSync(file))
+      if (certificate.checkPrivateKey(createPrivateKey(readFileSync(key.file)))) return []
+    } catch {
+      // Said of the file itself, unless it is a key of a form that node:tls may know.
+      return []
+    }
+    const advice = 'Give the key that the certificate was made with.'
+    return [fail(`${path}.key`, `${key.file} is not the key of ${file}`, advice)]
   })
 }
 

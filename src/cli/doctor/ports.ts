@@ -94,6 +94,9 @@ function keyOf(door: string): string {
   return door.startsWith('zeromq ') ? `sparkleshare.${door.replace(' ', '.')}` : `${door}.port`
 }
 
+const OTHER =
+  'Set `address` (of the door, or of all) to one of this machine; `ip address` lists them.'
+
 function notPossible(what: string, { port, address, door }: Port, error: unknown): Finding {
   const { code } = error as NodeJS.ErrnoException
   if (code === 'EACCES') {
@@ -104,7 +107,7 @@ function notPossible(what: string, { port, address, door }: Port, error: unknown
     )
   }
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return fail(what, `${address} is no address of this machine (${door})`, 'Set `address`.')
+    return fail(what, `${address} is no address of this machine (${door})`, OTHER)
   }
   return fail(what, `${door} cannot listen on ${address}:${port}: ${wordsOf(error)}`, 'Set `port`.')
 }

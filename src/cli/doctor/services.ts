@@ -1,6 +1,13 @@
+import { accessKey } from '../../access/config.ts'
+import { readKeys } from '../../access/keys.ts'
+import { isLoopback } from '../../access/peers.ts'
+import { request as httpRequest } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { setTimeout as pause } from 'node:timers/promises'
 import { clusterOf } from '../../config/cluster.ts'
-import type { ResolvedConfig } from '../../config/types.ts'
+import { entranceOf } from '../../config/entrance.ts'
+import { doorOf, type ResolvedConfig } from '../../config/types.ts'
+import { managementKey } from '../../protocols/management/config.ts'
 import { Link } from '../../stores/redis/link.ts'
 import { connectionOf } from '../../stores/redis/open.ts'
 import { fail, type Finding, ok, type Patient, warn, wordsOf } from './check.ts'
@@ -79,27 +86,78 @@ function evictionIn(what: string, info: string): Finding[] {
   return [warn(what, `drops keys by itself when it is full (maxmemory-policy ${policy})`, advice)]
 }
 
+/** The file of keys, and whether the management port may be reached as widely as it is configured. */
+export function checkKeys(config: ResolvedConfig): Finding[] {
+  const what = 'keys'
+  const { keys: file } = doorOf(config, 'access', accessKey)
+  let manages = false
+  const found: Finding[] = []
+  try {
+    const { records } = readKeys(file)
+    const now = Date.now()
+    manages = records.some(
+      ({ manage, revoked, expires = Number.POSITIVE_INFINITY }) =>
+        manage && revoked === undefined && expires > now,
+    )
+    const words = records.length === 0 ? 'none' : `${records.length}, in ${file}`
+    found.push(ok(what, words))
+  } catch (error) {
+    const advice = 'It is `access.keys`: have it belong to the user who runs the server.'
+    found.push(fail(what, wordsOf(error), advice))
+  }
+  const options = doorOf(config, 'management', managementKey)
+  if (options === false || options.key !== undefined || manages) return found
+  if (isLoopback(options.address) || options.address === 'localhost') return found
+  const words = `other machines can reach ${options.address || 'it (all interfaces)'}, and there is no key`
+  const advice =
+    'Set `management.key`, make one that may manage (`fanfare key create NAME --manage`), or leave the address at 127.0.0.1.'
+  return [...found, fail('management', words, advice)]
+}
+
 /** Whether the management port answers, when a server runs. */
 export async function checkManagement(
-  { running }: Patient,
+  { running, config }: Patient,
   place: Port | undefined,
 ): Promise<Finding> {
   const what = 'management'
   if (!place) return ok(what, 'off')
   if (running === undefined) return ok(what, 'no server runs yet: `npm start` or `fanfare serve`')
+  const options = doorOf(config, 'management', managementKey)
+  if (options === false) return ok(what, 'off')
+  const { tls, proxyProtocol } = entranceOf(options, config)
+  if (proxyProtocol) return ok(what, 'not asked: only proxies may (`management.proxyProtocol`)')
+  if (tls && tls.clientCertificates === 'require') {
+    return ok(what, 'not asked: only who has a certificate may (`clientCertificates: require`)')
+  }
   const any = ['', '0.0.0.0', '::'].includes(place.address)
   const host = any ? '127.0.0.1' : place.address
-  const url = `http://${host.includes(':') ? `[${host}]` : host}:${place.port}/readyz`
+  const shown = host.includes(':') ? `[${host}]` : host
+  const url = `${tls ? 'https' : 'http'}://${shown}:${place.port}/readyz`
   try {
-    const { status } = await fetch(url, { signal: AbortSignal.timeout(PATIENCE) })
+    const status = await statusOf(url)
     if (status === 503) {
       const advice = `See what ${url} says.`
       return warn(what, 'answers that the server is not ready', advice)
     }
     return ok(what, `answers at ${url.replace('readyz', '')}`)
   } catch (error) {
-    const cause = error instanceof Error && error.cause ? wordsOf(error.cause) : wordsOf(error)
     const advice = 'The server runs and does not answer: look into its log.'
-    return fail(what, `${url}: ${cause}`, advice)
+    return fail(what, `${url}: ${wordsOf(error)}`, advice)
   }
+}
+
+/** Nothing is told to whoever answers, and nothing believed: so its certificate may be anybody's, of any name. */
+function statusOf(url: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const open = url.startsWith('https:') ? httpsRequest : httpRequest
+    const signal = AbortSignal.timeout(PATIENCE)
+    const request = open(url, { agent: false, signal, rejectUnauthorized: false }, (response) => {
+      response.destroy()
+      resolve(response.statusCode ?? 0)
+    })
+    request.on('error', (error) => {
+      reject(signal.aborted ? new Error(`no answer within ${PATIENCE / 1000} s`) : error)
+    })
+    request.end()
+  })
 }

@@ -24,6 +24,7 @@ const options = {
       description:
         'Connections at once; more are told `debug!busy`. limits.maxConnections unless given.',
       minimum: 1,
+      examples: [500],
     }),
   ),
   pace: Duration({

@@ -25,6 +25,7 @@ export const managementKey = Door(
           '`http://:KEY@HOST:8181/`. Without it, only trusted peers may call.',
         minLength: 16,
         writeOnly: true,
+        examples: ['at least 16 characters'],
       }),
     ),
     hosts: Type.Array(Type.String({ pattern: '^[A-Za-z0-9.-]{1,253}$' }), {

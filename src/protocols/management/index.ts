@@ -20,6 +20,10 @@ export const management: Door = {
     return {
       ...runningServer(server, place, optionsIn),
       listener: server.listener,
+      // A reload may bring TLS to the port, or end it.
+      get places() {
+        return [server.place ?? place]
+      },
       staysToTheEnd: true,
     }
   },

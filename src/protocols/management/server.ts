@@ -62,7 +62,7 @@ export class ManagementServer {
       counted: this.#traffic,
       place: () => {
         const { address: hostname, port } = this.#config
-        return { hostname, port: this.#address?.port ?? port }
+        return { hostname, port: this.#address?.port ?? port, scheme: this.#http.scheme }
       },
     })
     this.#routes = new Routes(caller, (error) => this.#failed(error))
@@ -94,8 +94,17 @@ export class ManagementServer {
     const numeric = address === '' ? '' : await resolve(address)
     mustBeGuarded(key !== undefined || this.#context.access.hasManager, address, numeric)
     this.#address = await this.#http.listen(port, numeric, former, 'management')
-    const url = `${this.#http.scheme}://${urlHost(this.#address)}:${this.#address.port}/`
-    const secret = key === undefined ? '' : ' -H "Authorization: Bearer KEY"'
+    return this.#placeAt(this.#address)
+  }
+
+  /** As it is now; undefined: it does not listen. */
+  get place(): Place | undefined {
+    return this.#address && this.#placeAt(this.#address)
+  }
+
+  #placeAt(address: AddressInfo): Place {
+    const url = `${this.#http.scheme}://${urlHost(address)}:${address.port}/`
+    const secret = this.#config.key === undefined ? '' : ' -H "Authorization: Bearer KEY"'
     return { what: 'management', where: url, example: `curl${secret} ${url}user/listAll` }
   }
 

@@ -26,6 +26,7 @@ const options = {
         'its address.',
       minLength: 1,
       writeOnly: true,
+      examples: ['a long secret'],
     }),
   ),
   maxArguments: Type.Integer({

@@ -78,8 +78,8 @@ export class Connection implements UserConnection, Recoverable {
     this.#conn = conn
     this.peer = peer
     this.#link = new Link(conn, () => this.#fail(new FanfareError('store_unavailable')))
-    this.#timer = setTimeout(() => this.#refuse(), patience)
-    conn.once('close', () => this.#close(true))
+    this.#timer = setTimeout(() => this.#contain(() => this.#refuse()), patience)
+    conn.once('close', () => this.#contain(() => this.#close(true)))
   }
 
   // --- logging in ---
@@ -119,9 +119,11 @@ export class Connection implements UserConnection, Recoverable {
   opened(socket: IoSocket): void {
     if (this.#isClosed) return
     this.#socket = socket
-    socket.onAny((event: string, ...args: unknown[]) => this.#received(event, args))
+    socket.onAny((event: string, ...args: unknown[]) =>
+      this.#contain(() => this.#received(event, args)),
+    )
     socket.once('disconnect', (reason) => {
-      this.#close(reason !== 'client namespace disconnect')
+      this.#contain(() => this.#close(reason !== 'client namespace disconnect'))
       // A client that leaves its session has no other business here.
       this.#conn.close()
     })
@@ -144,6 +146,16 @@ export class Connection implements UserConnection, Recoverable {
     clearTimeout(this.#timer)
     this.#waitNoMore()
     this.#unwatch = this.#host.access.watch(caller, (reason) => this.#fail(reason))
+  }
+
+  /** Does what a callback of Socket.IO's is to do: thrown into that, a failure would end the process. */
+  #contain(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#host.onError(error)
+      this.#conn.close()
+    }
   }
 
   #waitNoMore(): void {

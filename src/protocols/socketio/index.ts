@@ -120,7 +120,15 @@ class SocketIoMount implements Mount {
       allowRequest: (request, answer) => this.#judge(request, answer),
       cors: (_request, then) => then(null, corsOf(this.#cors, this.#options)),
     })
-    this.#io.engine.on('connection', (conn: EngineSocket) => this.#arrived(conn))
+    this.#io.engine.on('connection', (conn: EngineSocket) => {
+      try {
+        this.#arrived(conn)
+      } catch (error) {
+        // As below.
+        this.#host.onError(error)
+        conn.close()
+      }
+    })
     this.#io.use((socket, next) => {
       this.#admit(socket).then(
         () => next(),
@@ -185,11 +193,11 @@ class SocketIoMount implements Mount {
     const { access, users } = this.#context
     const credentials = credentialsOf(conn.request)
     const peer = access.clientOf(credentials) ?? credentials.peer
-    this.#waiting++
     this.#traffic.opened()
     conn.once('close', () => this.#traffic.closed())
     const patience = users.config.authenticationTimeOut
     this.#connections.set(conn, new Connection(this.#host, conn, peer, patience))
+    this.#waiting++
   }
 
   async #admit(socket: IoSocket): Promise<void> {

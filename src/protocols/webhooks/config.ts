@@ -15,7 +15,7 @@ const secretSchema = Type.Union(
     Type.String({ minLength: 1, writeOnly: true }),
     Type.Array(Type.String({ minLength: 1, writeOnly: true }), { minItems: 1, writeOnly: true }),
   ],
-  { writeOnly: true },
+  { writeOnly: true, examples: ['a long secret', ['the new one', 'the former one']] },
 )
 
 const SEVERAL = 'Several while it is being changed: each holds.'
@@ -43,6 +43,7 @@ const gitlabOptions = {
   }),
   signing_token: Type.Optional({
     ...secretSchema,
+    examples: ['whsec_YW4gZXhhbXBsZSwgYW5kIG5vIHNlY3JldA=='],
     description: `The signing token (\`whsec_…\`), with which newer GitLabs sign requests. ${SEVERAL}`,
   }),
   channel,
@@ -74,6 +75,7 @@ const hookSchema = Type.Object(
         default: {},
         additionalProperties: false,
         description: 'Templates by name; those that come out empty are left out.',
+        examples: [{ url: '{links.html}', urgency: 'low' }],
       },
     ),
     secret: Type.Optional({
@@ -121,6 +123,7 @@ export const webhooksSchema = Door(
     hooks: Type.Record(Type.String({ pattern: '^[A-Za-z0-9_-]{1,64}$' }), hookSchema, {
       default: {},
       additionalProperties: false,
+      examples: [{ deploys: { channel: 'deploys/{environment.name}', secret: 'a long secret' } }],
       description:
         'Hooks of your own by name, at `/hooks/NAME`; a name is 1 to 64 letters, digits, `_` or `-`.',
     }),

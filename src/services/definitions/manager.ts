@@ -31,7 +31,11 @@ const NODE = {
     config: {
       type: 'object',
       description: 'Where its services are called.',
-      properties: { hostname: { type: 'string' }, port: { type: 'integer' } },
+      properties: {
+        hostname: { type: 'string' },
+        port: { type: 'integer' },
+        scheme: { type: 'string', description: '`http` or `https`.' },
+      },
     },
     url: { type: 'string', description: 'Where clients reach it.' },
     roles: {

@@ -1,7 +1,7 @@
 import type { ResolvedConfig } from '../../config/types.ts'
 import type { Traffic, TrafficTable } from '../../hub/traffic.ts'
 import type { Users } from '../../users/users.ts'
-import type { Control } from '../control.ts'
+import type { Control, NodeStatus } from '../control.ts'
 
 /** What services work with. */
 export interface ServiceContext {
@@ -15,5 +15,5 @@ export interface ServiceContext {
   /** Where it is counted what the services themselves publish. */
   readonly counted: Traffic
   /** Where this node's services are called. */
-  readonly place: () => { readonly hostname: string; readonly port: number }
+  readonly place: () => NodeStatus['config']
 }
