@@ -16,6 +16,8 @@ const TURN_SLICES = 128
 
 /** Bytes of the encoded page that is kept from one turn to the next. */
 const LONGEST_KEPT = 256 * 2 ** 10
+/** How long it is kept at most, in ms: what it holds may be deleted. */
+const ENCODED_MS = 1000
 
 /** What was encoded last, and what of. Those who come back one after the other mostly missed the same. */
 interface Encoded {
@@ -57,6 +59,7 @@ export class CatchUp {
   #given = 0
   readonly #pages = new Map<Audience, Map<number, EncodedPage>>()
   #encoded: Encoded | undefined
+  #forgetting: NodeJS.Timeout | undefined
 
   constructor(host: CatchUpHost) {
     this.#host = host
@@ -234,13 +237,24 @@ export class CatchUp {
   #encodeAll(audience: Audience, messages: readonly Message[], selectors: Selectors): Buffer {
     const known = this.#encoded
     const isOwn = selectors === audience.selectors
-    if (isOwn && known?.audience === audience && areSame(known.messages, messages))
-      return known.bytes
-    const bytes = audience.encoder.encode(messages, undefined, selectors)
+    const { encoder } = audience
+    const isForUs = encoder.sameForAll
+      ? known?.audience.encoder === encoder
+      : known?.audience === audience
+    if (isOwn && isForUs && known && areSame(known.messages, messages)) return known.bytes
+    const bytes = encoder.encode(messages, undefined, selectors)
     // Nothing here is given back to be written over (`scratch.ts`). One message is encoded as soon as it is found.
     const isKept = isOwn && messages.length > 1 && bytes.length <= LONGEST_KEPT
     this.#encoded = isKept ? { audience, messages, bytes } : undefined
+    if (isKept && !this.#forgetting) {
+      this.#forgetting = setTimeout(() => this.#forget(), ENCODED_MS).unref()
+    }
     return bytes
+  }
+
+  #forget(): void {
+    this.#forgetting = undefined
+    this.#encoded = undefined
   }
 
   #goOn(follower: Follower): void {

@@ -107,10 +107,11 @@ export class Connections {
   }
 
   release(socket: Socket): void {
-    const key = (socket as CountedSocket)[counted]
+    const owned: CountedSocket = socket
+    const key = owned[counted]
     if (key === undefined) return
     // Not deleted: that would turn the socket into a table, which is slower and larger.
-    ;(socket as CountedSocket)[counted] = undefined
+    owned[counted] = undefined
     const count = this.#byAddress.get(key) ?? 1
     if (count === 1) this.#byAddress.delete(key)
     else this.#byAddress.set(key, count - 1)

@@ -75,7 +75,7 @@ export class Subscriptions {
   readonly #sink: Sink
   readonly #names: Names = { channel: undefined, pattern: undefined, shard: undefined }
   /** One of each form at most. */
-  readonly #groups: Group[] = []
+  #groups: Group[] = []
   #dirty = false
   #resp: Resp = 2
 
@@ -158,7 +158,7 @@ export class Subscriptions {
   settle(): void {
     if (!this.#dirty) return
     this.#dirty = false
-    for (const group of [...this.#groups]) {
+    for (const group of this.#groups) {
       if (!group.dirty) continue
       group.dirty = false
       const wanted = selectorsOf(group)
@@ -166,7 +166,6 @@ export class Subscriptions {
       group.selectors = wanted
       if (wanted.size === 0) {
         group.subscription?.close()
-        this.#groups.splice(this.#groups.indexOf(group), 1)
       } else if (!group.subscription) this.#follow(group, { kind: 'now' })
       else {
         const more = difference(wanted, former)
@@ -176,6 +175,7 @@ export class Subscriptions {
         if (less.size > 0) group.subscription.drop(less)
       }
     }
+    if (this.#groups.some(isEmpty)) this.#groups = this.#groups.filter((group) => !isEmpty(group))
   }
 
   /** Ends all, with the connection. */
@@ -214,6 +214,10 @@ export class Subscriptions {
     group.dirty = true
     this.#dirty = true
   }
+}
+
+function isEmpty({ selectors }: Group): boolean {
+  return selectors.size === 0
 }
 
 function selectorsOf({ channels = new Set(), patterns = new Set() }: Group): Selectors {
