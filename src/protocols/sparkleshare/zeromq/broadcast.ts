@@ -2,6 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import type { XPublisher } from 'zeromq'
 import type { Encoder, EndReason, Sink, Subscription } from '../../../hub/contract.ts'
 import type { Hub } from '../../../hub/hub.ts'
+import type { ChannelName } from '../../../model/channel.ts'
+import type { MaybePromise } from '../../../model/maybe.ts'
 import type { Message } from '../../../model/message.ts'
 import { Selectors } from '../../../model/selector.ts'
 import { revisionOf } from '../packet.ts'
@@ -27,7 +29,7 @@ const LINGER = 500
 /** One message for the peers. */
 interface Notification {
   /** One character a byte. */
-  readonly channel: string
+  readonly channel: ChannelName
   readonly revision: Buffer
 }
 
@@ -54,6 +56,20 @@ class BroadcastEncoder implements Encoder {
   }
 }
 
+/** Whom a broadcast is for, and what becomes of it. */
+export interface Audience {
+  /** Whether whoever has connected may be told. */
+  mayTell(): boolean
+  /** Whether it may follow this channel; unless given, all that it has asked for. */
+  mayFollow?(channel: ChannelName): MaybePromise<boolean>
+  /**
+   * It is one peer alone: it is waited for, however long it does not read, and nothing is dropped. Called when it
+   * has missed messages all the same.
+   */
+  lost?(reason: EndReason): void
+  onError(error: unknown): void
+}
+
 /**
  * The socket that notifies: two frames, the repository's name and the revision. Follows everything while
  * anybody is subscribed to anything.
@@ -61,9 +77,7 @@ class BroadcastEncoder implements Encoder {
 export class Broadcast implements Sink {
   readonly #socket: XPublisher
   readonly #hub: Hub
-  /** Whether whoever has connected may be told. */
-  readonly #mayTell: () => boolean
-  readonly #onError: (error: unknown) => void
+  readonly #audience: Audience
   #dropsUntil = 0
   /** As the socket was opened. */
   #noDrop = true
@@ -75,16 +89,10 @@ export class Broadcast implements Sink {
   #sent: (() => void)[] = []
   unsent = 0
 
-  constructor(
-    socket: XPublisher,
-    hub: Hub,
-    mayTell: () => boolean,
-    onError: (error: unknown) => void,
-  ) {
+  constructor(socket: XPublisher, hub: Hub, audience: Audience) {
     this.#socket = socket
     this.#hub = hub
-    this.#mayTell = mayTell
-    this.#onError = onError
+    this.#audience = audience
   }
 
   /** Listens to who subscribes, until the socket closes. */
@@ -101,7 +109,7 @@ export class Broadcast implements Sink {
   write(bytes: Buffer): void {
     const batch = BATCHES.get(bytes)
     // Another configuration may have closed it to some, who have connected before.
-    if (!batch || !this.#mayTell()) return
+    if (!batch || !this.#audience.mayTell()) return
     this.#queue.push(batch)
     this.unsent += bytes.length
     if (!this.#sending) void this.#send()
@@ -115,7 +123,13 @@ export class Broadcast implements Sink {
   /** Peers cannot be told of a gap, as ZeroMQ itself does not when it drops; it goes on from now. */
   ended(reason: EndReason): void {
     this.#subscription = undefined
-    this.#onError(new Error(`sparkleshare: the broadcast over ZeroMQ missed messages (${reason})`))
+    if (this.#audience.lost) {
+      this.#audience.lost(reason)
+      return
+    }
+    this.#audience.onError(
+      new Error(`sparkleshare: the broadcast over ZeroMQ missed messages (${reason})`),
+    )
     this.#follow()
   }
 
@@ -161,8 +175,10 @@ export class Broadcast implements Sink {
       for (const notification of batch) {
         if (this.#socket.closed) return
         const { channel, revision } = notification
-        for (const topic of this.#topics.spellings(channel)) {
-          await this.#sendOne([Buffer.from(topic, 'latin1'), revision])
+        const topics = this.#topics.spellings(channel)
+        const may = topics.length === 0 || (this.#audience.mayFollow?.(channel) ?? true)
+        if (may === true || (await may)) {
+          for (const topic of topics) await this.#sendOne([Buffer.from(topic, 'latin1'), revision])
         }
         this.unsent -= lengthOf(notification)
         if (++count % STRETCH === 0) await setTimeout(1)
@@ -179,7 +195,7 @@ export class Broadcast implements Sink {
     const socket = this.#socket
     for (let waited = 0; !socket.closed; waited++) {
       const now = performance.now()
-      if (waited > PATIENCE) this.#dropsUntil = now + IMPATIENCE
+      if (waited > PATIENCE && !this.#audience.lost) this.#dropsUntil = now + IMPATIENCE
       const noDrop = now >= this.#dropsUntil
       if (noDrop !== this.#noDrop) this.#setNoDrop(noDrop)
       try {
@@ -187,11 +203,11 @@ export class Broadcast implements Sink {
         return
       } catch (error) {
         if (!isFull(error)) {
-          if (!socket.closed) this.#onError(error)
+          if (!socket.closed) this.#audience.onError(error)
           return
         }
       }
-      await setTimeout(1)
+      await setTimeout(waited > PATIENCE ? PATIENCE : 1)
     }
   }
 
