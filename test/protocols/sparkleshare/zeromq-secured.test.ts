@@ -314,6 +314,16 @@ describe('PLAIN', () => {
     expect(await shaken(pusher(test, plain('default', plainPassword)))).toBe('ok')
   })
 
+  it('refuses a name and a secret of no characters', async () => {
+    const test = await start('plain', '', 'trustedPeers: [127.0.0.1]\n')
+    const client = await RawClient.connect(test.command)
+    const greeting = `\xff${'\0'.repeat(8)}\x7f\x03\x01PLAIN${'\0'.repeat(47)}`
+    client.send(Buffer.from(`${greeting}\x04\x08\x05HELLO\0\0`, 'latin1'))
+    // libzmq's own word for ERROR begins with another letter.
+    await client.takeUntil('RROR\x03400')
+    expect(test.zeromqTraffic.refused).toBe(1)
+  })
+
   it('takes a token', async () => {
     const yaml = `trustedPeers: []\naccess: { jwt: { secret: "${SECRET}" } }\n`
     const test = await start('plain', '', yaml)
