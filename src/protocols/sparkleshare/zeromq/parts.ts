@@ -12,6 +12,8 @@ import { runCommands } from './commands.ts'
 
 /** Who is at the other end. */
 export interface Known {
+  /** Its connection is open. */
+  readonly isHere: boolean
   /** Who it is now. @throws FanfareError when it may not be here any more, and is let go */
   now(): MaybePromise<Caller>
   /** It is let go. */

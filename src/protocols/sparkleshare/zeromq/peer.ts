@@ -15,8 +15,14 @@ import { identifyPeer, type Verdict } from './zap.ts'
 export interface PeerOptions {
   readonly server: SparkleshareServer
   readonly mechanism: Mechanism
-  /** Opens a socket of libzmq for one peer. @returns the path of the UNIX socket that it listens on */
-  open(domain: string, known: Known): Promise<{ readonly part: Part; readonly path: string }>
+  /**
+   * Opens a socket of libzmq for one peer.
+   * @returns the path of the UNIX socket that it listens on; undefined when the peer has gone meanwhile
+   */
+  open(
+    domain: string,
+    known: Known,
+  ): Promise<{ readonly part: Part; readonly path: string } | undefined>
   closed(peer: Peer): void
 }
 
@@ -64,6 +70,10 @@ export class Peer implements WheelItem, Known {
     client.write(greetingOf(mechanism))
   }
 
+  get isHere(): boolean {
+    return !this.#client.destroyed
+  }
+
   now(): MaybePromise<Caller> {
     if (!this.#standing) throw new FanfareError('not_authorized')
     try {
@@ -90,7 +100,7 @@ export class Peer implements WheelItem, Known {
     try {
       const identify = (): MaybePromise<Caller> => identifyPeer(access, mechanism, credentials)
       const caller = await identify()
-      if (this.#client.destroyed || !this.#part) return '400'
+      if (!this.isHere || !this.#part) return '400'
       this.#part.mustSuit(access, caller)
       this.#standing = new Standing(access, caller, identify)
       this.#unwatch = access.watch(caller, () => this.close())
@@ -164,8 +174,10 @@ export class Peer implements WheelItem, Known {
 
   async #open(): Promise<void> {
     const { server } = this.#options
-    const { part, path } = await this.#options.open(this.domain, this)
-    if (this.#client.destroyed) {
+    const opened = await this.#options.open(this.domain, this)
+    if (!opened) return
+    const { part, path } = opened
+    if (!this.isHere) {
       part.close()
       return
     }
@@ -213,7 +225,9 @@ export class Peer implements WheelItem, Known {
   }
 
   #wayClosed(): void {
-    this.#part?.gone()
+    // Nothing that was never known who has sent it is obeyed.
+    if (this.#standing) this.#part?.gone()
+    else this.#part?.close()
     this.#ending = true
     this.#since = this.#options.server.stream.wheel.now
     this.#client.end()

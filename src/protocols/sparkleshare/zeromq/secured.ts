@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Context, Router } from 'zeromq'
+import { NOTHING } from '../../../access/access.ts'
 import { MAX_CHANNEL_BYTES } from '../../../model/channel.ts'
 import { TcpListener } from '../../../net/listener.ts'
 import type { Place, Running } from '../../door.ts'
@@ -74,6 +75,8 @@ class Secured implements Running {
   /** Where libzmq's UNIX sockets are, for nobody but this process. */
   #folder: Promise<string> | undefined
   #count = 0
+  /** One socket is opened after the other: that takes a while, and others are to have their turns. */
+  #last: Promise<void> = Promise.resolve()
   #stopped = false
 
   /** @throws CurveKeyError */
@@ -160,7 +163,11 @@ class Secured implements Running {
     const options: PeerOptions = {
       server: this.#server,
       mechanism: this.#mechanism,
-      open: (domain, known) => this.#open(make, domain, known),
+      open: (domain, known) => {
+        const opened = this.#last.then(() => this.#open(make, domain, known))
+        this.#last = opened.then(NOTHING, NOTHING)
+        return opened
+      },
       closed: ({ domain }) => this.#peers.delete(domain),
     }
     const accept = (client: Socket): void => {
@@ -176,7 +183,12 @@ class Secured implements Running {
     return new TcpListener(accept, onError, { entrance })
   }
 
-  async #open(make: (domain: string, known: Known) => Part, domain: string, known: Known) {
+  async #open(
+    make: (domain: string, known: Known) => Part,
+    domain: string,
+    known: Known,
+  ): Promise<Opened> {
+    if (!known.isHere) return undefined
     const bind = async (): Promise<Opened> => {
       this.#folder ??= mkdtemp(join(tmpdir(), 'fanfare-zmq-'))
       const path = join(await this.#folder, domain)
