@@ -2,7 +2,6 @@
  * The sparkleshare door: the notifications of SparkleShare's demonstration servers, over TCP in JSON and
  * XML, and over ZeroMQ. See docs/protocols/sparkleshare.md.
  */
-import { resolve } from 'node:path'
 import { doorOf } from '../../config/types.ts'
 import type { TcpListener } from '../../net/listener.ts'
 import type { Door, DoorContext, Place, Running } from '../door.ts'
@@ -76,7 +75,7 @@ class RunningSparkleshare implements Running {
       else this.#zeromq = zeromq
     }
     // Now: later nobody could be told that a configuration cannot hold.
-    if (config.security === 'curve') curveKeyOf(resolve(config.curveKey))
+    if (config.security === 'curve') curveKeyOf(config.curveKey)
     this.#ports = [config.broadcast, config.command].filter((port) => port !== 0)
     const holds = former instanceof RunningSparkleshare ? former : undefined
     if (!holds || !this.#ports.some((port) => holds.#ports.includes(port))) return open()

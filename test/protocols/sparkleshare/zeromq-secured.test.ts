@@ -15,7 +15,7 @@ type Shown = Readonly<Record<string, string>>
 
 interface Secured extends SparkleshareTest {
   readonly file: KeyFile
-  readonly zeromqTraffic: { connections: number; refused: number }
+  readonly zeromqTraffic: { connections: number; refused: number; wentBehind: number }
   /** What a client shows that has a key to do this. */
   key(name: string, may: Partial<KeyRecord>): Shown
 }
@@ -33,7 +33,7 @@ async function start(
   const zeromq = `zeromq: { broadcast: 0, command: 0, security: ${security}, curveKey: ${curveKey} ${more} }`
   const access = yaml.includes('access:') ? '' : file.yaml()
   const test = await startSparkleshare(zeromq, `${yaml}${access}`)
-  const server = test.server.places.find(({ what }) => what === 'zmq key')?.where ?? ''
+  const server = serverKeyOf(test)
   return {
     ...test,
     file,
@@ -46,6 +46,9 @@ async function start(
     },
   }
 }
+
+const serverKeyOf = ({ server }: SparkleshareTest): string =>
+  server.places.find(({ what }) => what === 'zmq key')?.where ?? ''
 
 const plain = (plainUsername: string, plainPassword: string): Shown => ({
   plainUsername,
@@ -246,34 +249,39 @@ describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
   })
 
   it('obeys all that a peer has sent before it goes', async () => {
-    const test = await start(security)
+    const test = await start(security, ', receiveHighWaterMark: 10000')
     const shown = test.key('ci', { publish: ['/'] })
     for (let round = 0; round < 3; round++) {
-      const push = new Push({ linger: 5_000, ...shown })
+      const push = new Push({ linger: 5_000, sendHighWaterMark: 10_000, ...shown })
       connected(push, test.command)
-      for (let n = 0; n < 500; n++) await push.send(newVersion(`x${round}`, `r${n}`))
+      for (let n = 0; n < 5000; n++) await push.send(newVersion(`x${round}`, `r${n}`))
       push.close()
-      await published(test, `x${round}`, 500)
+      await published(test, `x${round}`, 5000)
     }
     await until(() => test.zeromqTraffic.connections === 0, 'all have gone')
   })
 
-  it('keeps what a slow peer cannot take yet, and drops nothing', async () => {
-    const test = await start(security, ', sendHighWaterMark: 10')
+  it('keeps what a slow peer cannot take yet, drops nothing, and has nobody wait for it', async () => {
+    const test = await start(
+      security,
+      ', sendHighWaterMark: 10',
+      'limits: { maxUnsentBytes: 1MiB }\n',
+    )
     const shown = test.key('slow', { subscribe: ['/'] })
-    const socket = new Subscriber({
-      linger: 0,
-      receiveTimeout: 10_000,
-      receiveHighWaterMark: 5,
-      ...shown,
-    })
-    onTestFinished(() => socket.close())
-    socket.subscribe('x')
-    connected(socket, test.broadcast)
-    await followed(test, 1)
-    const filler = 'z'.repeat(50_000)
-    for (let n = 0; n < 300; n++) publish(test, 'x', `${n} ${filler}`)
-    for (let n = 0; n < 300; n++) expect((await next(socket))[1]).toBe(`${n} ${filler}`)
+    const small = { receiveHighWaterMark: 5, receiveBufferSize: 64 * 1024 }
+    const slow = new Subscriber({ linger: 0, receiveTimeout: 10_000, ...small, ...shown })
+    onTestFinished(() => slow.close())
+    slow.subscribe('x')
+    connected(slow, test.broadcast)
+    const quick = subscriber(test, shown, 'x')
+    await followed(test, 2)
+    const filler = 'z'.repeat(100_000)
+    for (let n = 0; n < 300; n++) {
+      publish(test, 'x', `${n} ${filler}`)
+      expect((await next(quick))[1]).toBe(`${n} ${filler}`)
+    }
+    expect(test.zeromqTraffic.wentBehind).toBeGreaterThan(0)
+    for (let n = 0; n < 300; n++) expect((await next(slow))[1]).toBe(`${n} ${filler}`)
   })
 
   it('has no more peers than it may', async () => {
@@ -355,10 +363,8 @@ describe('CURVE', () => {
     const key = JSON.stringify(join(folder(), 'deep', 'zeromq.key'))
     const begin = () =>
       startSparkleshare(`zeromq: { broadcast: 0, command: 0, security: curve, curveKey: ${key} }`)
-    const keyOf = ({ server }: SparkleshareTest) =>
-      server.places.find(({ what }) => what === 'zmq key')?.where
-    const first = keyOf(await begin())
+    const first = serverKeyOf(await begin())
     expect(first).toHaveLength(40)
-    expect(keyOf(await begin())).toBe(first)
+    expect(serverKeyOf(await begin())).toBe(first)
   })
 })

@@ -237,9 +237,9 @@ export class Peer implements WheelItem, Known {
   #end(): void {
     if (this.#closed || this.#opened || !this.#client.destroyed) return
     this.#closed = true
-    const { server, closed } = this.#options
+    const { server } = this.#options
     server.stream.wheel.remove(this)
     server.zeromqTraffic.closed()
-    closed(this)
+    this.#options.closed(this)
   }
 }

@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Context, Router } from 'zeromq'
 import { NOTHING } from '../../../access/access.ts'
@@ -83,7 +83,7 @@ class Secured implements Running {
   constructor(zeromq: Zeromq, config: ZeromqConfig, server: SparkleshareServer) {
     this.#config = config
     this.#server = server
-    const curve = config.security === 'curve' ? curveKeyOf(resolve(config.curveKey)) : undefined
+    const curve = config.security === 'curve' ? curveKeyOf(config.curveKey) : undefined
     this.#publicKey = curve?.public
     this.#mechanism = curve ? 'CURVE' : 'PLAIN'
     // One of its own: the gate is for all sockets of a context.
