@@ -101,16 +101,16 @@ describe.skipIf(missing.includes('ZeroMQ for Python'))(
 
     it.each(['plain', 'curve'])('watches and notifies with a key, by %s', async (security) => {
       const file = new KeyFile()
-      const curveKey = JSON.stringify(join(folder(), 'zeromq.key'))
-      const zeromq = `zeromq: { broadcast: 0, command: 0, security: ${security}, curveKey: ${curveKey} }`
-      const yaml = `trustedPeers: []\n${file.yaml()}`
-      const { broadcast, command, server } = await startSparkleshare(zeromq, yaml)
       const pair = curveKeyPair()
       const secret = file.make('tool', {
         publish: [REPO],
         subscribe: [REPO],
         curve: pair.publicKey,
       })
+      const curveKey = JSON.stringify(join(folder(), 'zeromq.key'))
+      const zeromq = `zeromq: { broadcast: 0, command: 0, security: ${security}, curveKey: ${curveKey} }`
+      const yaml = `trustedPeers: []\n${file.yaml()}`
+      const { broadcast, command, server } = await startSparkleshare(zeromq, yaml)
       const serverKey = server.places.find(({ what }) => what === 'zmq key')?.where
       const shown =
         security === 'plain'

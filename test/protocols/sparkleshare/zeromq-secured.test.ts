@@ -10,14 +10,33 @@ import { RawClient } from '../../support/raw.ts'
 import { until } from '../../support/wait.ts'
 import { newVersion, type SparkleshareTest, startSparkleshare } from './sparkleshare-client.ts'
 
+/** The keys that there are in each test. */
+const keysOf = (now: number): Readonly<Record<string, Partial<KeyRecord>>> => ({
+  ci: { publish: ['/'] },
+  builds: { publish: ['builds/'] },
+  good: { subscribe: ['/'] },
+  all: { publish: ['/'], subscribe: ['/'] },
+  gone: { publish: ['/'], subscribe: ['/'] },
+  one: { subscribe: ['a', 'both'] },
+  two: { subscribe: ['b', 'both'] },
+  revoked: { publish: ['/'], revoked: 1 },
+  expired: { publish: ['/'], expires: 1 },
+  short: { publish: ['/'], expires: now + 3_000 },
+})
+
+interface Made {
+  readonly secret: string
+  readonly pair: ReturnType<typeof curveKeyPair>
+}
+
 /** A client's options: what it shows. */
 type Shown = Readonly<Record<string, string>>
 
 interface Secured extends SparkleshareTest {
   readonly file: KeyFile
   readonly zeromqTraffic: { connections: number; refused: number; wentBehind: number }
-  /** What a client shows that has a key to do this. */
-  key(name: string, may: Partial<KeyRecord>): Shown
+  /** What a client shows that has the key of this name. */
+  key(name: string): Shown
 }
 
 const MECHANISMS = ['plain', 'curve'] as const
@@ -29,6 +48,12 @@ async function start(
   yaml = 'trustedPeers: []\n',
 ): Promise<Secured> {
   const file = new KeyFile()
+  // Before the start: a file that changes is not read at once.
+  const keys = new Map<string, Made>()
+  for (const [name, may] of Object.entries(keysOf(Date.now()))) {
+    const pair = curveKeyPair()
+    keys.set(name, { secret: file.make(name, { ...may, curve: pair.publicKey }), pair })
+  }
   const curveKey = JSON.stringify(join(folder(), 'zeromq.key'))
   const zeromq = `zeromq: { broadcast: 0, command: 0, security: ${security}, curveKey: ${curveKey} ${more} }`
   const access = yaml.includes('access:') ? '' : file.yaml()
@@ -38,11 +63,9 @@ async function start(
     ...test,
     file,
     zeromqTraffic: test.server.traffic.of('zeromq'),
-    key: (name, may) => {
-      if (security === 'plain') return plain(name, file.make(name, may))
-      const pair = curveKeyPair()
-      file.make(name, { ...may, curve: pair.publicKey })
-      return curve(server, pair)
+    key: (name) => {
+      const { secret, pair } = keys.get(name) as Made
+      return security === 'plain' ? plain(name, secret) : curve(server, pair)
     },
   }
 }
@@ -124,7 +147,7 @@ async function published(test: SparkleshareTest, channel: string, count = 1): Pr
 describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
   it('a key may publish what its rules say, and nothing else', async () => {
     const test = await start(security)
-    const push = pusher(test, test.key('ci', { publish: ['builds/'] }))
+    const push = pusher(test, test.key('builds'))
     await push.send(newVersion('other', 'r1'))
     await push.send(newVersion('builds/1', 'r2'))
     await published(test, 'builds/1')
@@ -134,9 +157,9 @@ describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
 
   it('each peer is told of what its own key may follow', async () => {
     const test = await start(security)
-    const one = subscriber(test, test.key('one', { subscribe: ['a', 'both'] }), '')
-    const two = subscriber(test, test.key('two', { subscribe: ['b', 'both'] }), '')
-    const narrow = subscriber(test, test.key('all', { subscribe: ['/'] }), 'b')
+    const one = subscriber(test, test.key('one'), '')
+    const two = subscriber(test, test.key('two'), '')
+    const narrow = subscriber(test, test.key('all'), 'b')
     await followed(test, 3)
     for (const channel of ['a', 'b', 'c', 'both']) publish(test, channel, `r of ${channel}`)
     expect(await next(one)).toEqual(['a', 'r of a'])
@@ -149,8 +172,8 @@ describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
 
   it('who may do nothing on a socket is refused in the handshake', async () => {
     const test = await start(security)
-    const publishes = test.key('publishes', { publish: ['/'] })
-    const follows = test.key('follows', { subscribe: ['/'] })
+    const publishes = test.key('ci')
+    const follows = test.key('good')
     expect(await shaken(subscriber(test, publishes, ''))).toBe(400)
     expect(await shaken(pusher(test, follows))).toBe(400)
     expect(await shaken(subscriber(test, follows, ''))).toBe('ok')
@@ -159,18 +182,18 @@ describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
 
   it('a key that was revoked, or has expired, opens nothing', async () => {
     const test = await start(security)
-    const revoked = test.key('revoked', { publish: ['/'], revoked: 1 })
-    const expired = test.key('expired', { publish: ['/'], expires: 1 })
+    const revoked = test.key('revoked')
+    const expired = test.key('expired')
     expect(await shaken(pusher(test, revoked))).toBe(400)
     expect(await shaken(pusher(test, expired))).toBe(400)
   })
 
   it('one that is revoked ends the connections that it opened, and no others', async () => {
     const test = await start(security)
-    const shown = test.key('gone', { publish: ['/'], subscribe: ['/'] })
+    const shown = test.key('gone')
     const push = pusher(test, shown)
     const sub = subscriber(test, shown, '')
-    const stays = subscriber(test, test.key('stays', { subscribe: ['/'] }), '')
+    const stays = subscriber(test, test.key('good'), '')
     await push.send(newVersion('x', 'r1'))
     await followed(test, 2)
     const ended = Promise.all([said(push, 'disconnect'), said(sub, 'disconnect')])
@@ -189,7 +212,7 @@ describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
 
   it('one that expires ends them, too', async () => {
     const test = await start(security)
-    const shown = test.key('short', { publish: ['/'], expires: Date.now() + 3_000 })
+    const shown = test.key('short')
     const push = pusher(test, shown)
     const ended = said(push, 'disconnect')
     await push.send(newVersion('x', 'r'))
@@ -200,7 +223,7 @@ describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
 
   it('a peer that shows nothing gets nothing, and disturbs nobody', async () => {
     const test = await start(security, '', 'trustedPeers: [127.0.0.1]\n')
-    const good = subscriber(test, test.key('good', { subscribe: ['/'] }), '')
+    const good = subscriber(test, test.key('good'), '')
     await followed(test, 1)
     const push = new Push({ linger: 0, sendTimeout: 300 })
     onTestFinished(() => push.close())
@@ -250,7 +273,7 @@ describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
 
   it('obeys all that a peer has sent before it goes', async () => {
     const test = await start(security, ', receiveHighWaterMark: 10000')
-    const shown = test.key('ci', { publish: ['/'] })
+    const shown = test.key('ci')
     for (let round = 0; round < 3; round++) {
       const push = new Push({ linger: 5_000, sendHighWaterMark: 10_000, ...shown })
       connected(push, test.command)
@@ -267,7 +290,7 @@ describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
       ', sendHighWaterMark: 10',
       'limits: { maxUnsentBytes: 1MiB }\n',
     )
-    const shown = test.key('slow', { subscribe: ['/'] })
+    const shown = test.key('good')
     const small = { receiveHighWaterMark: 5, receiveBufferSize: 64 * 1024 }
     const slow = new Subscriber({ linger: 0, receiveTimeout: 10_000, ...small, ...shown })
     onTestFinished(() => slow.close())
@@ -284,9 +307,23 @@ describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
     for (let n = 0; n < 300; n++) expect((await next(slow))[1]).toBe(`${n} ${filler}`)
   })
 
+  it('lets go of a peer that subscribes to more than it may', async () => {
+    const test = await start(security, '', 'limits: { maxSubscriptions: 3 }\n')
+    const shown = test.key('good')
+    const few = subscriber(test, shown, 'a', 'b', 'c')
+    await followed(test, 1)
+    const many = subscriber(test, shown, 'a', 'b', 'c')
+    await followed(test, 2)
+    const ended = said(many, 'disconnect')
+    many.subscribe('d')
+    await ended
+    publish(test, 'c', 'r')
+    expect(await next(few)).toEqual(['c', 'r'])
+  })
+
   it('has no more peers than it may', async () => {
     const test = await start(security, ', maxPeers: 1')
-    const shown = test.key('all', { publish: ['/'], subscribe: ['/'] })
+    const shown = test.key('all')
     const first = pusher(test, shown)
     expect(await shaken(first)).toBe('ok')
     const second = await RawClient.connect(test.broadcast)
@@ -297,7 +334,7 @@ describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {
 
   it('frees its ports when it stops', async () => {
     const first = await start(security)
-    expect(await shaken(pusher(first, first.key('ci', { publish: ['/'] })))).toBe('ok')
+    expect(await shaken(pusher(first, first.key('ci')))).toBe('ok')
     await first.server.stop()
     await startSparkleshare(
       `zeromq: { broadcast: ${first.broadcast}, command: ${first.command}, security: plain }`,
@@ -311,13 +348,12 @@ describe('PLAIN', () => {
     ['what is no key', 'ci', 'hunter2'],
   ])('refuses %s, even of a trusted peer', async (_, user, password) => {
     const test = await start('plain', '', 'trustedPeers: [127.0.0.1]\n')
-    test.key('ci', { publish: ['/'] })
     expect(await shaken(pusher(test, plain(user, password)))).toBe(400)
   })
 
   it('refuses the name of another key', async () => {
     const test = await start('plain')
-    const { plainPassword = '' } = test.key('ci', { publish: ['/'] })
+    const { plainPassword = '' } = test.key('ci')
     expect(await shaken(pusher(test, plain('other', plainPassword)))).toBe(400)
     expect(await shaken(pusher(test, plain('default', plainPassword)))).toBe('ok')
   })
@@ -344,13 +380,13 @@ describe('PLAIN', () => {
 describe('CURVE', () => {
   it('refuses a client whose key nobody has named', async () => {
     const test = await start('curve', '', 'trustedPeers: [127.0.0.1]\n')
-    const { curveServerKey = '' } = test.key('ci', { publish: ['/'] })
+    const { curveServerKey = '' } = test.key('ci')
     expect(await shaken(pusher(test, curve(curveServerKey)))).toBe(400)
   })
 
   it('says nothing to a client that takes it for another server', async () => {
     const test = await start('curve')
-    const shown = test.key('ci', { publish: ['/'] })
+    const shown = test.key('ci')
     const other = { ...shown, curveServerKey: curveKeyPair().publicKey }
     const push = pusher(test, other)
     await said(push, 'disconnect')

@@ -57,16 +57,18 @@ class BroadcastEncoder implements Encoder {
 }
 
 /** Whom a broadcast is for, and what becomes of it. */
-export interface Audience {
+export interface Recipients {
   /** Whether whoever has connected may be told. */
   mayTell(): boolean
   /** Whether it may follow this channel; unless given, all that it has asked for. */
   mayFollow?(channel: ChannelName): MaybePromise<boolean>
   /**
    * It is one peer alone: it is waited for, however long it does not read, and nothing is dropped. Called when it
-   * has missed messages all the same.
+   * has missed messages all the same, or asks for more topics than it may.
    */
-  lost?(reason: EndReason): void
+  lost?(): void
+  /** Topics of that one peer. */
+  maxTopics?(): number
   onError(error: unknown): void
 }
 
@@ -77,7 +79,7 @@ export interface Audience {
 export class Broadcast implements Sink {
   readonly #socket: XPublisher
   readonly #hub: Hub
-  readonly #audience: Audience
+  readonly #recipients: Recipients
   #dropsUntil = 0
   /** As the socket was opened. */
   #noDrop = true
@@ -89,10 +91,10 @@ export class Broadcast implements Sink {
   #sent: (() => void)[] = []
   unsent = 0
 
-  constructor(socket: XPublisher, hub: Hub, audience: Audience) {
+  constructor(socket: XPublisher, hub: Hub, recipients: Recipients) {
     this.#socket = socket
     this.#hub = hub
-    this.#audience = audience
+    this.#recipients = recipients
   }
 
   /** Listens to who subscribes, until the socket closes. */
@@ -109,7 +111,7 @@ export class Broadcast implements Sink {
   write(bytes: Buffer): void {
     const batch = BATCHES.get(bytes)
     // Another configuration may have closed it to some, who have connected before.
-    if (!batch || !this.#audience.mayTell()) return
+    if (!batch || !this.#recipients.mayTell()) return
     this.#queue.push(batch)
     this.unsent += bytes.length
     if (!this.#sending) void this.#send()
@@ -123,11 +125,11 @@ export class Broadcast implements Sink {
   /** Peers cannot be told of a gap, as ZeroMQ itself does not when it drops; it goes on from now. */
   ended(reason: EndReason): void {
     this.#subscription = undefined
-    if (this.#audience.lost) {
-      this.#audience.lost(reason)
+    if (this.#recipients.lost) {
+      this.#recipients.lost()
       return
     }
-    this.#audience.onError(
+    this.#recipients.onError(
       new Error(`sparkleshare: the broadcast over ZeroMQ missed messages (${reason})`),
     )
     this.#follow()
@@ -155,6 +157,10 @@ export class Broadcast implements Sink {
     const topic = frame.toString('latin1', 1)
     if (frame[0] === 1) this.#topics.add(topic)
     else if (frame[0] === 0) this.#topics.remove(topic)
+    if (this.#topics.size > (this.#recipients.maxTopics?.() ?? Number.POSITIVE_INFINITY)) {
+      this.#recipients.lost?.()
+      return
+    }
     if (this.#topics.size === 0) {
       this.#subscription?.close()
       this.#subscription = undefined
@@ -176,7 +182,7 @@ export class Broadcast implements Sink {
         if (this.#socket.closed) return
         const { channel, revision } = notification
         const topics = this.#topics.spellings(channel)
-        const may = topics.length === 0 || (this.#audience.mayFollow?.(channel) ?? true)
+        const may = topics.length === 0 || (this.#recipients.mayFollow?.(channel) ?? true)
         if (may === true || (await may)) {
           for (const topic of topics) await this.#sendOne([Buffer.from(topic, 'latin1'), revision])
         }
@@ -195,7 +201,7 @@ export class Broadcast implements Sink {
     const socket = this.#socket
     for (let waited = 0; !socket.closed; waited++) {
       const now = performance.now()
-      if (waited > PATIENCE && !this.#audience.lost) this.#dropsUntil = now + IMPATIENCE
+      if (waited > PATIENCE && !this.#recipients.lost) this.#dropsUntil = now + IMPATIENCE
       const noDrop = now >= this.#dropsUntil
       if (noDrop !== this.#noDrop) this.#setNoDrop(noDrop)
       try {
@@ -203,7 +209,7 @@ export class Broadcast implements Sink {
         return
       } catch (error) {
         if (!isFull(error)) {
-          if (!socket.closed) this.#audience.onError(error)
+          if (!socket.closed) this.#recipients.onError(error)
           return
         }
       }

@@ -114,6 +114,7 @@ export class Notified implements Part {
       mayTell: () => this.#isWelcome,
       mayFollow: (channel) => this.#mayFollow(channel),
       lost: () => known.close(),
+      maxTopics: () => server.limits.maxSubscriptions,
       onError: server.onError,
     })
   }
