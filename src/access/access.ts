@@ -160,6 +160,15 @@ export class Access {
   }
 
   /**
+   * Who is meant by a public key of CURVE, once it was shown that the secret half is there.
+   * @param publicKey in Z85
+   * @throws FanfareError `not_authorized`
+   */
+  identifyCurve(publicKey: string): Caller {
+    return this.#identities.curve(publicKey)
+  }
+
+  /**
    * Who has a key of this name, for people who ask what that may do.
    * @returns undefined when there is none that holds
    */

@@ -81,7 +81,18 @@ export class Identities {
 
   /** @throws FanfareError `not_authorized` */
   key(secret: string): Caller {
-    const record = this.ring.keys.find(secret)
+    return this.#holder(this.ring.keys.find(secret))
+  }
+
+  /**
+   * @param publicKey in Z85; whoever asks has shown that it has the secret half
+   * @throws FanfareError `not_authorized`
+   */
+  curve(publicKey: string): Caller {
+    return this.#holder(this.ring.keys.findCurve(publicKey))
+  }
+
+  #holder(record: KeyRecord | undefined): Caller {
     if (!record) throw new FanfareError('not_authorized', 'There is no such key.')
     if (record.revoked !== undefined) {
       throw new FanfareError('not_authorized', 'This key was revoked.', 'Have another one made.')

@@ -20,6 +20,8 @@ export interface KeyRecord extends Scopes {
   readonly name: string
   /** SHA-256 of the key, in hexadecimal digits. */
   readonly sha256: string
+  /** The public key of who shows by CURVE (ZeroMQ) that it has the secret one, in Z85. */
+  readonly curve?: string | undefined
   /** Whose id `{user}` is in its rules. */
   readonly user?: string | undefined
   /** ms since 1970. */
@@ -56,12 +58,18 @@ export function digestOf(secret: string): string {
 export class KeySet {
   readonly records: readonly KeyRecord[]
   readonly #byDigest: ReadonlyMap<string, KeyRecord>
+  readonly #byCurve: ReadonlyMap<string, KeyRecord>
   /** Ids of those that were not revoked. */
   readonly #held: ReadonlySet<string>
 
   constructor(records: readonly KeyRecord[]) {
     this.records = records
     this.#byDigest = new Map(records.map((record) => [record.sha256, record]))
+    // A public key may be given another record: one that was not revoked is what counts.
+    const revokedFirst = records.toSorted((a, b) => Number(isHeld(a)) - Number(isHeld(b)))
+    this.#byCurve = new Map(
+      revokedFirst.flatMap((one) => (one.curve === undefined ? [] : [[one.curve, one]])),
+    )
     this.#held = new Set(records.flatMap(({ id, revoked }) => (revoked === undefined ? [id] : [])))
   }
 
@@ -75,10 +83,24 @@ export class KeySet {
     return record
   }
 
+  /** @param publicKey in Z85; its secret half was shown to be there; found whether or not it still holds */
+  findCurve(publicKey: string): KeyRecord | undefined {
+    return this.#byCurve.get(publicKey)
+  }
+
   /** Whether a key is there and not revoked. @param id of the record */
   holds(id: string): boolean {
     return this.#held.has(id)
   }
+}
+
+function isHeld({ revoked }: KeyRecord): boolean {
+  return revoked === undefined
+}
+
+/** Whether a text is 32 bytes in Z85 (ZeroMQ RFC 32), as keys of CURVE are written. */
+export function isCurveKey(text: string): boolean {
+  return /^[0-9a-zA-Z.\-:+=^!/*?&<>()[\]{}@%$#]{40}$/.test(text)
 }
 
 /**
@@ -133,13 +155,17 @@ export function parseKeys(text: string, path: string): KeyRecord[] {
 function recordFrom(value: unknown): KeyRecord | undefined {
   const scopes = scopesFrom(value)
   if (!scopes) return undefined
-  const { id, name, sha256, user, created, expires, revoked } = value as Record<string, unknown>
+  const { id, name, sha256, curve, user, created, expires, revoked } = value as Record<
+    string,
+    unknown
+  >
   if (typeof id !== 'string' || typeof name !== 'string') return undefined
   if (typeof sha256 !== 'string' || !/^[0-9a-f]{64}$/.test(sha256)) return undefined
+  if (curve !== undefined && !(typeof curve === 'string' && isCurveKey(curve))) return undefined
   if (user !== undefined && typeof user !== 'string') return undefined
   if (created === undefined || !isTime(created)) return undefined
   if (!isTime(expires) || !isTime(revoked)) return undefined
-  return { id, name, sha256, user, created, expires, revoked, ...scopes }
+  return { id, name, sha256, curve, user, created, expires, revoked, ...scopes }
 }
 
 function isTime(value: unknown): value is number | undefined {

@@ -90,6 +90,7 @@ export interface KeyCreateFlags extends KeyFlags {
   readonly presence: readonly string[]
   readonly manage?: boolean
   readonly user?: string
+  readonly curve?: string
   readonly expires?: string
 }
 

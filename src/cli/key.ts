@@ -4,6 +4,7 @@ import { accessKey } from '../access/config.ts'
 import {
   changeKeys,
   digestOf,
+  isCurveKey,
   type KeyRecord,
   KeysError,
   newSecret,
@@ -30,12 +31,17 @@ export function createKey(name: string, flags: KeyCreateFlags): number {
     if (publish.length + subscribe.length + presence.length === 0 && !manage) {
       throw new UsageError('say what it may do: --publish, --subscribe, --presence, --manage')
     }
+    const { curve } = flags
+    if (curve !== undefined && !isCurveKey(curve)) {
+      throw new UsageError('--curve takes a public key of CURVE: 40 characters of Z85')
+    }
     const path = pathOf(flags)
     const secret = newSecret()
     const record: KeyRecord = {
       id: randomBytes(6).toString('hex'),
       name,
       sha256: digestOf(secret),
+      curve,
       user: flags.user,
       created: Date.now(),
       expires: flags.expires === undefined ? undefined : timeOf(flags.expires),
@@ -48,6 +54,10 @@ export function createKey(name: string, flags: KeyCreateFlags): number {
     changeKeys(path, (records) => {
       if (records.some((one) => one.name === name && one.revoked === undefined)) {
         throw new UsageError(`there is a key named ${name}: revoke it, or take another name`)
+      }
+      const same = records.find((one) => one.curve === curve && one.revoked === undefined)
+      if (curve !== undefined && same) {
+        throw new UsageError(`that public key is ${same.name}'s: revoke it, or take another`)
       }
       return [...records, record]
     })
@@ -82,6 +92,7 @@ export function showKey(which: string, flags: KeyFlags): number {
         console.log(printable(`  ${action.padEnd(10)} ${rules === '' ? 'nothing' : rules}`))
       }
       console.log(`  ${'manage'.padEnd(10)} ${record.manage ? 'yes' : 'no'}`)
+      if (record.curve !== undefined) console.log(`  ${'curve'.padEnd(10)} ${record.curve}`)
     }
   })
 }

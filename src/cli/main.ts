@@ -294,6 +294,7 @@ keyCommand('create', 'make a key, and show it: this once, as only its digest is 
   .option('--presence <rule>', 'where it may be asked who is there', several, [])
   .option('--manage', 'may use the management port')
   .option('--user <id>', 'what {user} stands for in its rules')
+  .option('--curve <public key>', 'who has its secret half may do the same over ZeroMQ with CURVE')
   .option('--expires <when>', 'such as 12h or 90d, or a date; never unless given')
   .addHelpText(
     'after',
@@ -306,6 +307,18 @@ A running server takes it within a second or so, and lets go of revoked ones as 
   .action(async (name: string, options: KeyCreateFlags) => {
     const { createKey } = await import('./key.ts')
     process.exitCode = createKey(name, options)
+  })
+key
+  .command('curve')
+  .description("show the public key that ZeroMQ's clients need of this server with CURVE")
+  .option('-c, --config <file>', 'the configuration, which says where the secret key is kept')
+  .addOption(formatOption())
+  .option('--file <file>', 'the file of the secret key, in place of what the configuration says')
+  .option('--json', 'one line of JSON')
+  .addHelpText('after', '\nA secret key that is not there yet is made.')
+  .action(async (options: KeyFlags) => {
+    const { showCurveKey } = await import('./curve-key.ts')
+    process.exitCode = showCurveKey(options)
   })
 keyCommand('list', 'all keys: names, ids, what they may do, until when').action(
   async (options: KeyFlags) => {

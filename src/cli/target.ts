@@ -62,7 +62,9 @@ export function managementKeyGiven(flags: {
 export function withKey(url: URL, given: string | undefined): URL {
   const key = keyGiven(given)
   if (key === undefined) return url
-  if (!WITH_KEYS.has(url.protocol)) {
+  // A server of ZeroMQ that wants no key takes nobody who shows one: that has to be said.
+  const may = given !== undefined && url.protocol === 'zmq:'
+  if (!WITH_KEYS.has(url.protocol) && !may) {
     if (given === undefined) return url
     throw new UsageError(`${url.protocol} URLs carry no key: the server goes by the address there`)
   }

@@ -1,8 +1,9 @@
 import { namedAddress } from './address.ts'
 import { lineOf, type PublishProtocol } from './publisher.ts'
 import { NotConnectedError } from './socket.ts'
+import { RefusedError } from './source.ts'
 import { commandOf } from './sparkleshare-source.ts'
-import { loadZmq, ZMQ_COMMAND_PORT, zmqEndpoint } from './zmq.ts'
+import { loadZmq, plainOf, REFUSED, ZMQ_COMMAND_PORT, zmqEndpoint } from './zmq.ts'
 
 /** How long a server may take to be there, and to take what is sent, in ms. */
 const PATIENCE = 3_000
@@ -19,8 +20,14 @@ export const viaZmq: PublishProtocol = {
       immediate: true,
       linger: PATIENCE,
       sendTimeout: PATIENCE,
+      ...plainOf(url),
     })
     signal?.addEventListener('abort', () => socket.close(), { once: true })
+    let refused = false
+    socket.events.on('handshake:error:auth', () => {
+      refused = true
+      socket.close()
+    })
     socket.connect(zmqEndpoint(host, port))
     return {
       async publish(messages) {
@@ -29,6 +36,7 @@ export const viaZmq: PublishProtocol = {
           try {
             await socket.send(commandOf({ repo, command: 'new_version', revision }))
           } catch (error) {
+            if (refused) throw new RefusedError(REFUSED)
             throw new NotConnectedError('nothing there takes notifications', { cause: error })
           }
         }

@@ -1,7 +1,7 @@
 import { namedAddress } from './address.ts'
 import { shown } from './http.ts'
-import { mustStartNow, plainMessage, type Source } from './source.ts'
-import { loadZmq, ZMQ_PORT, zmqEndpoint } from './zmq.ts'
+import { mustStartNow, plainMessage, RefusedError, type Source } from './source.ts'
+import { loadZmq, plainOf, REFUSED, ZMQ_PORT, zmqEndpoint } from './zmq.ts'
 
 /** How often a quiet connection is asked whether it lives, and how long an answer may take, in ms. */
 const HEARTBEAT = 30_000
@@ -18,15 +18,17 @@ export const zmqSource: Source = async function* (url, cursor, options) {
     heartbeatInterval: HEARTBEAT,
     heartbeatTimeout: HEARTBEAT,
     receiveHighWaterMark: 10_000,
+    ...plainOf(url),
   })
   const state: { failure?: Error } = {}
-  const end = (reason: string): void => {
-    state.failure ??= new Error(reason)
+  const end = (reason: string | Error): void => {
+    state.failure ??= typeof reason === 'string' ? new Error(reason) : reason
     socket.close()
   }
   // The library would reconnect by itself; then nobody would hear of what was lost.
   socket.events.on('disconnect', () => end('the server closed the connection'))
   socket.events.on('connect:retry', () => end('nothing listens there'))
+  socket.events.on('handshake:error:auth', () => end(new RefusedError(REFUSED)))
   const connected = new Promise<void>((resolve) => {
     socket.events.on('handshake', () => resolve())
     socket.events.on('end', () => resolve())

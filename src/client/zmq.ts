@@ -22,6 +22,21 @@ export async function loadZmq(): Promise<typeof import('zeromq')> {
   }
 }
 
+/** What a socket shows with PLAIN: the name and the password of the URL, if it has one. */
+export function plainOf({ username, password }: URL): {
+  readonly plainUsername?: string
+  readonly plainPassword?: string
+} {
+  if (password === '') return {}
+  return {
+    plainUsername: decodeURIComponent(username) || 'default',
+    plainPassword: decodeURIComponent(password),
+  }
+}
+
+/** Why a socket is told 400 in the handshake. */
+export const REFUSED = 'the server refuses this key, or it may not do this'
+
 /** As ZeroMQ wants it: IPv6 in brackets. */
 export function zmqEndpoint(host: string, port: number): string {
   return `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`

@@ -1,9 +1,14 @@
 import { readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { folder } from '../access/keyed.ts'
+import { curveKeyPair } from 'zeromq'
+import { readKeys } from '../../src/access/keys.ts'
+import { curveKeyOf } from '../../src/protocols/sparkleshare/zeromq/curve.ts'
+import { folder, KeyFile } from '../access/keyed.ts'
+import { startSparkleshare } from '../protocols/sparkleshare/sparkleshare-client.ts'
 import { startServer } from '../support/server.ts'
-import { run } from './cli-program.ts'
+import { until } from '../support/wait.ts'
+import { MAIN, Running, run } from './cli-program.ts'
 
 describe('fanfare key', () => {
   it('makes a key that is shown once, and works for publish until it is revoked', async () => {
@@ -45,6 +50,60 @@ describe('fanfare key', () => {
     const { code, stderr } = await run(['key', ...args], { cwd: folder() })
     expect(code).toBe(1)
     expect(stderr).toContain(words)
+  })
+})
+
+describe('fanfare key curve', () => {
+  it('shows the public key that the server will have', async () => {
+    const cwd = folder()
+    const made = await run(['key', 'curve'], { cwd })
+    expect(made).toMatchObject({ code: 0, stderr: '' })
+    const file = join(cwd, 'fanfare-data/zeromq.key')
+    expect(made.stdout.trim()).toBe(curveKeyOf(file).public)
+    const again = await run(['key', 'curve', '--json'], { cwd })
+    expect(JSON.parse(again.stdout)).toMatchObject({ public: made.stdout.trim() })
+    const none = await run(['key', 'curve', '--file', '.'], { cwd })
+    expect(none.code).toBe(1)
+  })
+
+  it('names whose public key it is, once', async () => {
+    const cwd = folder()
+    const { publicKey } = curveKeyPair()
+    const create = (name: string, key: string) =>
+      run(['key', 'create', name, '--publish', '/', '--curve', key], { cwd })
+    expect((await create('tool', publicKey)).code).toBe(0)
+    expect((await run(['key', 'show', 'tool'], { cwd })).stdout).toContain(publicKey)
+    expect((await create('other', publicKey)).stderr).toContain("that public key is tool's")
+    expect((await create('other', 'short')).stderr).toContain('40 characters of Z85')
+    expect((await run(['key', 'revoke', 'tool'], { cwd })).code).toBe(0)
+    expect((await create('other', publicKey)).code).toBe(0)
+    expect(readKeys(join(cwd, 'fanfare-data/keys.json')).findCurve(publicKey)?.name).toBe('other')
+  })
+})
+
+describe('publish and watch over ZeroMQ', () => {
+  it('show the key that the command line or the URL has, and say when it is refused', async () => {
+    const file = new KeyFile()
+    const secret = file.make('tool', { publish: ['x'], subscribe: ['x'] })
+    const { broadcast, command, server } = await startSparkleshare(
+      'zeromq: { broadcast: 0, command: 0, security: plain }',
+      `trustedPeers: []\n${file.yaml()}`,
+    )
+    const url = `zmq://tool:${secret}@127.0.0.1:${broadcast}/x`
+    const watcher = new Running('node', [MAIN, 'watch', url, '--count', '1'])
+    await until(() => server.hub().receivers('x' as never) === 1, 'it watches')
+    const target = `zmq://127.0.0.1:${command}/x`
+    expect((await run(['publish', target, 'r1', '--access-key', secret])).code).toBe(0)
+    expect(await watcher.ended()).toBe(0)
+    expect(watcher.stdout).toContain('r1')
+    for (const args of [
+      ['publish', target, 'r2', '--access-key', `${secret}x`],
+      ['watch', `zmq://tool:x@127.0.0.1:${broadcast}/x`],
+    ]) {
+      const wrong = await run(args)
+      expect(wrong.code).toBe(1)
+      expect(wrong.stderr).toContain('the server refuses this key')
+    }
   })
 })
 

@@ -1,5 +1,8 @@
 /** SparkleShare's clients, in programs that know nothing of ours: Python's sockets, pyzmq. */
+import { join } from 'node:path'
+import { curveKeyPair } from 'zeromq'
 import { describe, expect, it } from 'vitest'
+import { folder, KeyFile } from '../access/keyed.ts'
 import { Running } from '../cli/cli-program.ts'
 import { startFanout } from '../protocols/fanout/fanout-client.ts'
 import {
@@ -17,9 +20,19 @@ const REPO = '/home/alex/myrepo.git'
 const CHANNEL = REPO.slice(1) as never
 const REVISION = '99ebff687164b81c9624df8279f128fe'
 
-function python(name: string, ...args: (string | number)[]): Running {
+type Arguments = readonly (string | number)[]
+
+function python(name: string, ...args: Arguments): Running {
+  return pythonWith({}, name, ...args)
+}
+
+function pythonWith(
+  env: Readonly<Record<string, string>>,
+  name: string,
+  ...args: Arguments
+): Running {
   // The system's own: pyzmq is a package of Debian's.
-  return new Running('/usr/bin/python3', [`${PROGRAMS}/${name}.py`, ...args.map(String)])
+  return new Running('/usr/bin/python3', [`${PROGRAMS}/${name}.py`, ...args.map(String)], { env })
 }
 
 describe.skipIf(missing.includes('Python 3'))('sparkleshare over TCP, in Python', () => {
@@ -84,6 +97,30 @@ describe.skipIf(missing.includes('ZeroMQ for Python'))(
         `Received on ${REPO}: r2`,
       ])
       expect(await watcher.ended()).toBe(0)
+    })
+
+    it.each(['plain', 'curve'])('watches and notifies with a key, by %s', async (security) => {
+      const file = new KeyFile()
+      const pair = curveKeyPair()
+      const secret = file.make('tool', {
+        publish: [REPO],
+        subscribe: [REPO],
+        curve: pair.publicKey,
+      })
+      const curveKey = JSON.stringify(join(folder(), 'zeromq.key'))
+      const zeromq = `zeromq: { broadcast: 0, command: 0, security: ${security}, curveKey: ${curveKey} }`
+      const yaml = `trustedPeers: []\n${file.yaml()}`
+      const { broadcast, command, server } = await startSparkleshare(zeromq, yaml)
+      const serverKey = server.places.find(({ what }) => what === 'zmq key')?.where
+      const shown =
+        security === 'plain'
+          ? { ZMQ_PLAIN: `tool:${secret}` }
+          : { ZMQ_CURVE: `${serverKey} ${pair.publicKey} ${pair.secretKey}` }
+      const watcher = pythonWith(shown, 'sparkleshare-zmq', broadcast, 'watch', REPO, 1)
+      await until(() => server.hub().receivers(CHANNEL) === 1, 'it watches')
+      const notifier = pythonWith(shown, 'sparkleshare-zmq', command, 'notify', REPO, REVISION)
+      expect(await notifier.ended()).toBe(0)
+      expect(await watcher.printed(1)).toEqual([`Received on ${REPO}: ${REVISION}`])
     })
   },
 )

@@ -4,7 +4,8 @@ import { expect, it, onTestFinished } from 'vitest'
 import { ConfigError } from '../../src/config/index.ts'
 import { IoClient } from '../protocols/socketio/io-client.ts'
 import { startSparkleshare } from '../protocols/sparkleshare/sparkleshare-client.ts'
-import { Subscriber } from 'zeromq'
+import { Push, Subscriber } from 'zeromq'
+import { KeyFile } from '../access/keyed.ts'
 import { RawClient, request, requestBytes } from '../support/raw.ts'
 import { startServer, testConfig } from '../support/server.ts'
 import { until } from '../support/wait.ts'
@@ -122,6 +123,31 @@ it('sockets of ZeroMQ are opened anew at the same ports, and their clients come 
   const [frame] = await received
   expect(String(frame)).toContain('live')
   await tcp.until(() => tcp.received.includes('new_version'))
+})
+
+it('ZeroMQ asks for keys from a reload on; a bad key of the server changes nothing', async () => {
+  const [broadcast, command] = [await freePort(), await freePort()]
+  const file = new KeyFile()
+  const secret = file.make('tool', { publish: ['live'] })
+  const yaml = (security: string, curveKey = 'unused'): string =>
+    `sparkleshare: { port: 0, zeromq: { broadcast: ${broadcast}, command: ${command}, ` +
+    `security: ${security}, curveKey: ${JSON.stringify(curveKey)} } }\n${file.yaml()}`
+  const started = await startServer(yaml('none'))
+  const greeted = async (shown: object): Promise<void> => {
+    const socket = new Push({ linger: 0, reconnectInterval: 5, ...shown })
+    onTestFinished(() => socket.close())
+    const done = new Promise((then) => socket.events.on('handshake', then))
+    socket.connect(`tcp://127.0.0.1:${command}`)
+    await done
+  }
+  const plain = { plainUsername: 'tool', plainPassword: secret }
+  await greeted({})
+  expect((await reload(started, yaml('plain'))).restarted).toEqual(['sparkleshare'])
+  await greeted(plain)
+  await expect(reload(started, yaml('curve', file.path))).rejects.toThrow('40 characters of Z85')
+  await greeted(plain)
+  await reload(started, yaml('none'))
+  await greeted({})
 })
 
 it('a UNIX socket changes hands as a port does', async () => {

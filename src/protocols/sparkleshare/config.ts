@@ -17,6 +17,28 @@ const zeromq = Door(
     broadcast: port('The port of the XPUB socket that notifies; 0 = any free one.', 9998),
     command: port('The port of the PULL socket that takes `new_version`; 0 = any free one.', 9997),
     address: address("The address to listen on; '' = all interfaces. The door's unless given."),
+    security: Type.Union([Type.Literal('none'), Type.Literal('plain'), Type.Literal('curve')], {
+      description:
+        'How peers say who they are, on both sockets: not at all, which leaves it to their address; by ' +
+        'the name and the secret of a key, unencrypted (plain); by a key pair, all encrypted (curve).',
+      default: 'none',
+    }),
+    curveKey: Type.String({
+      description:
+        "The file of the server's secret key for `curve`; made at the first start. " +
+        '`fanfare key curve` shows the public one, which clients need.',
+      default: 'fanfare-data/zeromq.key',
+      minLength: 1,
+      examples: ['/etc/fanfare/zeromq.key'],
+    }),
+    maxPeers: Type.Integer({
+      description:
+        'Connections to both sockets at once with `plain` or `curve`: each takes a socket of libzmq, ' +
+        'and about six file descriptors.',
+      default: 1000,
+      minimum: 1,
+      maximum: 30_000,
+    }),
     sendHighWaterMark: highWaterMark(
       'Notifications that wait for one subscriber at most; what comes then is dropped for it. ' +
         '0 = no bound.',

@@ -7,6 +7,7 @@ import type { TcpListener } from '../../net/listener.ts'
 import type { Door, DoorContext, Place, Running } from '../door.ts'
 import { sparkleshareConfig, sparkleshareKey, type ZeromqConfig } from './config.ts'
 import { SparkleshareServer } from './server.ts'
+import { curveKeyOf } from './zeromq/curve.ts'
 import { startZeromq } from './zeromq/index.ts'
 
 export const sparkleshare: Door = {
@@ -73,6 +74,8 @@ class RunningSparkleshare implements Running {
       if (this.#stopped) await zeromq.stop()
       else this.#zeromq = zeromq
     }
+    // Now: later nobody could be told that a configuration cannot hold.
+    if (config.security === 'curve') curveKeyOf(config.curveKey)
     this.#ports = [config.broadcast, config.command].filter((port) => port !== 0)
     const holds = former instanceof RunningSparkleshare ? former : undefined
     if (!holds || !this.#ports.some((port) => holds.#ports.includes(port))) return open()

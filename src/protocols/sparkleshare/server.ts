@@ -8,7 +8,7 @@ import type { Hub } from '../../hub/hub.ts'
 import type { Traffic } from '../../hub/traffic.ts'
 import { FanfareError } from '../../model/errors.ts'
 import type { OnConnectionError } from '../../net/contained.ts'
-import type { Entrance } from '../../net/entrance.ts'
+import type { Entrance, Entrances } from '../../net/entrance.ts'
 import type { Connections } from '../../net/connections.ts'
 import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import { Pacer } from '../../net/paced.ts'
@@ -43,6 +43,7 @@ export class SparkleshareServer {
   readonly #entrance: Entrance
   /** Of all ports. */
   readonly connections: Connections
+  readonly entrances: Entrances
   readonly #context: DoorContext
 
   constructor(config: SparkleshareConfig, context: DoorContext) {
@@ -60,6 +61,7 @@ export class SparkleshareServer {
     this.stream = streamOptions(limits, { wheel: context.wheel, heartbeat: undefined, traffic })
     const accept = (socket: Socket): void => SparkleshareConnection.serve(this, socket)
     this.connections = context.entrances.connections
+    this.entrances = context.entrances
     this.#entrance = context.entrances.open(entranceOf(config, context.config))
     this.listener = new TcpListener(accept, this.onError, { entrance: this.#entrance })
   }

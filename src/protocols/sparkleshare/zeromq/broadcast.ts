@@ -2,6 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import type { XPublisher } from 'zeromq'
 import type { Encoder, EndReason, Sink, Subscription } from '../../../hub/contract.ts'
 import type { Hub } from '../../../hub/hub.ts'
+import type { ChannelName } from '../../../model/channel.ts'
+import type { MaybePromise } from '../../../model/maybe.ts'
 import type { Message } from '../../../model/message.ts'
 import { Selectors } from '../../../model/selector.ts'
 import { revisionOf } from '../packet.ts'
@@ -27,7 +29,7 @@ const LINGER = 500
 /** One message for the peers. */
 interface Notification {
   /** One character a byte. */
-  readonly channel: string
+  readonly channel: ChannelName
   readonly revision: Buffer
 }
 
@@ -54,6 +56,22 @@ class BroadcastEncoder implements Encoder {
   }
 }
 
+/** Whom a broadcast is for, and what becomes of it. */
+export interface Recipients {
+  /** Whether whoever has connected may be told. */
+  mayTell(): boolean
+  /** Whether it may follow this channel; unless given, all that it has asked for. */
+  mayFollow?(channel: ChannelName): MaybePromise<boolean>
+  /**
+   * It is one peer alone: it is waited for, however long it does not read, and nothing is dropped. Called when it
+   * has missed messages all the same, or asks for more topics than it may.
+   */
+  lost?(): void
+  /** Topics of that one peer. */
+  maxTopics?(): number
+  onError(error: unknown): void
+}
+
 /**
  * The socket that notifies: two frames, the repository's name and the revision. Follows everything while
  * anybody is subscribed to anything.
@@ -61,9 +79,7 @@ class BroadcastEncoder implements Encoder {
 export class Broadcast implements Sink {
   readonly #socket: XPublisher
   readonly #hub: Hub
-  /** Whether whoever has connected may be told. */
-  readonly #mayTell: () => boolean
-  readonly #onError: (error: unknown) => void
+  readonly #recipients: Recipients
   #dropsUntil = 0
   /** As the socket was opened. */
   #noDrop = true
@@ -75,16 +91,10 @@ export class Broadcast implements Sink {
   #sent: (() => void)[] = []
   unsent = 0
 
-  constructor(
-    socket: XPublisher,
-    hub: Hub,
-    mayTell: () => boolean,
-    onError: (error: unknown) => void,
-  ) {
+  constructor(socket: XPublisher, hub: Hub, recipients: Recipients) {
     this.#socket = socket
     this.#hub = hub
-    this.#mayTell = mayTell
-    this.#onError = onError
+    this.#recipients = recipients
   }
 
   /** Listens to who subscribes, until the socket closes. */
@@ -101,7 +111,7 @@ export class Broadcast implements Sink {
   write(bytes: Buffer): void {
     const batch = BATCHES.get(bytes)
     // Another configuration may have closed it to some, who have connected before.
-    if (!batch || !this.#mayTell()) return
+    if (!batch || !this.#recipients.mayTell()) return
     this.#queue.push(batch)
     this.unsent += bytes.length
     if (!this.#sending) void this.#send()
@@ -115,7 +125,13 @@ export class Broadcast implements Sink {
   /** Peers cannot be told of a gap, as ZeroMQ itself does not when it drops; it goes on from now. */
   ended(reason: EndReason): void {
     this.#subscription = undefined
-    this.#onError(new Error(`sparkleshare: the broadcast over ZeroMQ missed messages (${reason})`))
+    if (this.#recipients.lost) {
+      this.#recipients.lost()
+      return
+    }
+    this.#recipients.onError(
+      new Error(`sparkleshare: the broadcast over ZeroMQ missed messages (${reason})`),
+    )
     this.#follow()
   }
 
@@ -141,6 +157,10 @@ export class Broadcast implements Sink {
     const topic = frame.toString('latin1', 1)
     if (frame[0] === 1) this.#topics.add(topic)
     else if (frame[0] === 0) this.#topics.remove(topic)
+    if (this.#topics.size > (this.#recipients.maxTopics?.() ?? Number.POSITIVE_INFINITY)) {
+      this.#recipients.lost?.()
+      return
+    }
     if (this.#topics.size === 0) {
       this.#subscription?.close()
       this.#subscription = undefined
@@ -161,8 +181,10 @@ export class Broadcast implements Sink {
       for (const notification of batch) {
         if (this.#socket.closed) return
         const { channel, revision } = notification
-        for (const topic of this.#topics.spellings(channel)) {
-          await this.#sendOne([Buffer.from(topic, 'latin1'), revision])
+        const topics = this.#topics.spellings(channel)
+        const may = topics.length === 0 || (this.#recipients.mayFollow?.(channel) ?? true)
+        if (may === true || (await may)) {
+          for (const topic of topics) await this.#sendOne([Buffer.from(topic, 'latin1'), revision])
         }
         this.unsent -= lengthOf(notification)
         if (++count % STRETCH === 0) await setTimeout(1)
@@ -179,7 +201,7 @@ export class Broadcast implements Sink {
     const socket = this.#socket
     for (let waited = 0; !socket.closed; waited++) {
       const now = performance.now()
-      if (waited > PATIENCE) this.#dropsUntil = now + IMPATIENCE
+      if (waited > PATIENCE && !this.#recipients.lost) this.#dropsUntil = now + IMPATIENCE
       const noDrop = now >= this.#dropsUntil
       if (noDrop !== this.#noDrop) this.#setNoDrop(noDrop)
       try {
@@ -187,11 +209,11 @@ export class Broadcast implements Sink {
         return
       } catch (error) {
         if (!isFull(error)) {
-          if (!socket.closed) this.#onError(error)
+          if (!socket.closed) this.#recipients.onError(error)
           return
         }
       }
-      await setTimeout(1)
+      await setTimeout(waited > PATIENCE ? PATIENCE : 1)
     }
   }
 

@@ -1,8 +1,10 @@
-import type { Pull, Reply } from 'zeromq'
+import type { Reply } from 'zeromq'
 import type { Access } from '../../../access/access.ts'
+import type { Caller } from '../../../access/caller.ts'
 import type { Hub } from '../../../hub/hub.ts'
 import type { Traffic } from '../../../hub/traffic.ts'
 import { FanfareError } from '../../../model/errors.ts'
+import { chain, type MaybePromise } from '../../../model/maybe.ts'
 import { draftOf, readPacket } from '../packet.ts'
 import { turn } from './broadcast.ts'
 
@@ -10,25 +12,28 @@ import { turn } from './broadcast.ts'
 const TURN = 256
 
 /**
- * The socket that takes `new_version`: one frame, JSON. Whoever gets as far as sending one is trusted.
+ * The socket that takes `new_version`: one frame, JSON.
+ * @param source of frames: the socket
+ * @param who sends them
  * @returns once the socket was closed
  */
 export async function runCommands(
-  socket: Pull,
+  source: AsyncIterable<readonly Buffer[]>,
   hub: Hub,
   access: Access,
+  who: () => MaybePromise<Caller>,
   traffic: Traffic,
   onError: (error: unknown) => void,
 ): Promise<void> {
   let count = 0
-  for await (const frames of socket) {
+  for await (const frames of source) {
     const [bytes] = frames
     const packet = frames.length === 1 && bytes && readPacket({ dialect: 'json', bytes })
     if (packet && packet.command === 'new_version') {
       try {
         // A store that has to wait makes the peers wait.
         const draft = draftOf(packet)
-        await access.mustPublish(access.trustedPeer(), draft.channel)
+        await chain(who(), (caller) => access.mustPublish(caller, draft.channel))
         await hub.publish(draft, traffic)
       } catch (error) {
         if (error instanceof FanfareError && error.status < 500) traffic.refused++

@@ -2,13 +2,16 @@
 import { lookup } from 'node:dns/promises'
 import { isIP, isIPv6 } from 'node:net'
 import type { Socket } from 'zeromq'
+import type { Caller } from '../../../access/caller.ts'
 import { MAX_CHANNEL_BYTES } from '../../../model/channel.ts'
-import type { Place, Running } from '../../door.ts'
+import type { Running } from '../../door.ts'
 import { Counted } from './counted.ts'
 import type { ZeromqConfig } from '../config.ts'
 import type { SparkleshareServer } from '../server.ts'
 import { Broadcast } from './broadcast.ts'
+import { placeOf } from './place.ts'
 import { runCommands, runGate, ZAP_ENDPOINT } from './commands.ts'
+import { startSecured } from './secured.ts'
 import { loadZeromq, type Zeromq, ZeromqOff } from './library.ts'
 
 /** Any name makes libzmq ask; it tells the sockets apart. */
@@ -26,7 +29,9 @@ export async function startZeromq(
   address: string,
 ): Promise<Running> {
   try {
-    return await open(await loadZeromq(), config, server, address)
+    const zeromq = await loadZeromq()
+    if (config.security !== 'none') return await startSecured(zeromq, config, server, address)
+    return await open(zeromq, config, server, address)
   } catch (error) {
     if (!(error instanceof ZeromqOff)) throw error
     server.onError(error)
@@ -65,12 +70,10 @@ async function open(
     maxMessageSize: MAX_CHANNEL_BYTES + 2,
     ...(asks ? { zapDomain: BROADCAST } : {}),
   })
-  const broadcast = new Broadcast(
-    socket,
-    server.hub,
-    () => asks || server.access.isOpenToAll,
-    server.onError,
-  )
+  const broadcast = new Broadcast(socket, server.hub, {
+    mayTell: () => asks || server.access.isOpenToAll,
+    onError: server.onError,
+  })
   const counted = new Counted(server.connections)
   counted.watch(command)
   counted.watch(socket)
@@ -97,10 +100,15 @@ async function open(
     return may
   }
   runGate(gate, admits, () => counted.hasRoom).catch(onError)
-  runCommands(command, hub, access, traffic, onError).catch(onError)
+  // Whoever gets as far as sending one is trusted.
+  const sender = (): Caller => access.trustedPeer()
+  runCommands(command, hub, access, sender, traffic, onError).catch(onError)
   broadcast.run().catch(server.onError)
   return {
-    places: [placeOf('zmq notify', address, socket), placeOf('zmq command', address, command)],
+    places: [
+      placeOf('zmq notify', address, boundTo(socket)),
+      placeOf('zmq command', address, boundTo(command)),
+    ],
     drain: async () => {
       await broadcast.finish()
       stop()
@@ -120,9 +128,6 @@ async function hostOf(address: string): Promise<{ name: string; ipv6: boolean }>
   return isIPv6(ip) ? { name: `[${ip}]`, ipv6: true } : { name: ip, ipv6: false }
 }
 
-function placeOf(what: string, address: string, socket: Socket): Place {
-  const port = /\d+$/.exec(socket.lastEndpoint ?? '')?.[0] ?? ''
-  const any = address === '' || address === '0.0.0.0' || address === '::'
-  const host = any ? 'localhost' : isIPv6(address) ? `[${address}]` : address
-  return { what, where: `tcp://${host}:${port}`, address: address === '' ? '::' : address }
+function boundTo(socket: Socket): string {
+  return /\d+$/.exec(socket.lastEndpoint ?? '')?.[0] ?? ''
 }
