@@ -6,6 +6,8 @@ import { type Entry, joinPath, type MapNode, type Node } from './tree.ts'
 
 /** How many values aliases (`*name`) may add up to: a few lines can ask for billions. */
 const MAX_ALIASED = 10_000
+/** And how many characters: a long text, too, may be meant often. */
+const MAX_ALIASED_TEXT = 100_000
 
 /** The parser recurses on these without a bound of its own; V8 aborts on a line of a million `- `. */
 const TOO_DEEP_LINE = new RegExp(`^ *(?:[-?:][ \\t]+){${MAX_DEPTH},}`, 'm')
@@ -58,9 +60,10 @@ function syntax(source: Source, error: YAMLError): Problem {
   return problemAt(at, '', `YAML syntax: ${error.message}${hint === undefined ? '' : `; ${hint}`}`)
 }
 
-/** How many values a node holds and how deep it is, aliases followed. */
+/** How many values and characters a node holds and how deep it is, aliases followed. */
 interface Weight {
   size: number
+  text: number
   depth: number
 }
 
@@ -73,6 +76,7 @@ class Builder {
   readonly #anchors = new Map<string, Node>()
   readonly #weights = new WeakMap<Node, Weight>()
   #aliased = 0
+  #aliasedText = 0
 
   constructor(source: Source) {
     this.#source = source
@@ -126,6 +130,7 @@ class Builder {
     return this.#weighed(
       node,
       [...entries.values()].map((entry) => entry.value),
+      [...entries.keys()].reduce((sum, name) => sum + name.length, 0),
     )
   }
 
@@ -139,22 +144,29 @@ class Builder {
   #alias(name: string, at: Span, path: string): Node {
     const target = this.#anchors.get(name)
     if (!target) return this.#fail(at, path, `no \`&${name}\` before this \`*${name}\``)
-    this.#aliased += this.#weight(target).size
+    const { size, text } = this.#weight(target)
+    this.#aliased += size
+    this.#aliasedText += text
     if (this.#aliased > MAX_ALIASED) {
       return this.#fail(at, path, `aliases may stand for ${MAX_ALIASED} values, no more`)
+    }
+    if (this.#aliasedText > MAX_ALIASED_TEXT) {
+      return this.#fail(at, path, `aliases may stand for ${MAX_ALIASED_TEXT} characters, no more`)
     }
     return target
   }
 
   #weight(node: Node): Weight {
-    return this.#weights.get(node) ?? { size: 1, depth: 1 }
+    return this.#weights.get(node) ?? { size: 1, text: textOf(node), depth: 1 }
   }
 
-  #weighed(node: Node, children: readonly Node[]): Node {
-    const weight = { size: 1, depth: 1 }
+  /** @param text characters of its own */
+  #weighed(node: Node, children: readonly Node[], text = 0): Node {
+    const weight = { size: 1, text, depth: 1 }
     for (const child of children) {
       const inner = this.#weight(child)
       weight.size += inner.size
+      weight.text += inner.text
       weight.depth = Math.max(weight.depth, inner.depth + 1)
     }
     this.#weights.set(node, weight)
@@ -182,4 +194,9 @@ function scalar(from: unknown, at: Span): Node {
     return { kind: 'scalar', at, value, plain }
   }
   return { kind: 'scalar', at, value: null, plain }
+}
+
+/** Characters of a node without others in it. */
+function textOf(node: Node): number {
+  return node.kind === 'scalar' && typeof node.value === 'string' ? node.value.length : 0
 }

@@ -90,6 +90,12 @@ describe('YAML that means harm', () => {
     expect(linesOf(problemsOf(lines.join('\n')))[0]).toContain('aliases may stand for 10000 values')
   })
 
+  it('does not repeat a long text without end', () => {
+    const text = `a: &a ${'x'.repeat(1000)}\nb: [${'*a, '.repeat(101)}]`
+    expect(linesOf(problemsOf(text))[0]).toContain('aliases may stand for 100000 characters')
+    expect(problemsOf(text.replace('*a, ', '')).join()).not.toContain('aliases')
+  })
+
   it.each([
     ['[', '['.repeat(20_000)],
     ['{a:', '{a: '.repeat(20_000)],

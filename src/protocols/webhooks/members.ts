@@ -61,5 +61,10 @@ export function subjectOf(text: string | undefined): string {
 /** Text as part of a line: without control characters, and not longer than anybody reads. */
 export function onLine(text: string): string {
   const short = text.length > MAX_SUBJECT ? `${text.slice(0, MAX_SUBJECT).trimEnd()}…` : text
-  return short.replace(/\p{Cc}+/gu, ' ').trim()
+  return inOneLine(short).trim()
+}
+
+/** Without control characters: whatever a forge sends as a word may have them. */
+export function inOneLine(text: string): string {
+  return text.replace(/\p{Cc}+/gu, ' ')
 }

@@ -340,3 +340,19 @@ it.each(PLAIN)('%s %s', async (forge, event, file, line, attributes) => {
   expect(message?.data).not.toMatch(/[\r\n]/)
   expect(JSON.parse(message?.data ?? '')).toEqual({ [kind]: JSON.parse(body.toString()) })
 })
+
+it('tells of an event in one line, whatever a forge sends for a word', async () => {
+  const server = await startServer()
+  const payload = { ...JSON.parse(fixture('github', 'label').toString()), action: 'made\nanew' }
+
+  await post(
+    server,
+    '/github',
+    { ...JSON_TYPE, 'X-GitHub-Event': 'label' },
+    JSON.stringify(payload),
+  )
+
+  expect(await lines(server)).toEqual([
+    'octocat/hello-world: octocat label made anew in octocat/hello-world',
+  ])
+})

@@ -1,7 +1,7 @@
 import type { HttpRequest } from '../../../http/exchange.ts'
 import { FanfareError } from '../../../model/errors.ts'
 import type { Attributes } from '../../../model/message.ts'
-import { firstText, textAt } from '../members.ts'
+import { firstText, inOneLine, textAt } from '../members.ts'
 import type { Payload } from '../payload.ts'
 
 /** Something that happened on a forge, ready to be published. */
@@ -47,7 +47,7 @@ export function plainEvent(
   return {
     channel,
     kind,
-    line: told.line,
+    line: inOneLine(told.line),
     data: `{${JSON.stringify(kind)}:${payload.text}}`,
     attributes: attributes({ kind, source, action, url: told.url }),
   }

@@ -1,4 +1,4 @@
-import { subjectOf, onLine } from '../members.ts'
+import { inOneLine, onLine, subjectOf } from '../members.ts'
 import { attributes, type ForgeEvent } from './forge.ts'
 
 /** A commit of a push, under the same names whatever the forge. What it did not say is left out. */
@@ -52,7 +52,7 @@ export function pushEvent(source: string, push: Push): ForgeEvent {
   return {
     channel: push.repository,
     kind: 'push',
-    line: lineOf({ ...push, before, after }),
+    line: inOneLine(lineOf({ ...push, before, after })),
     // In the order in which people look for them; what is undefined is not written.
     data: JSON.stringify({ push: { ...push, before, after } }),
     attributes: attributes({
