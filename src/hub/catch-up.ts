@@ -16,8 +16,6 @@ const TURN_SLICES = 128
 
 /** Bytes of the encoded page that is kept from one turn to the next. */
 const LONGEST_KEPT = 256 * 2 ** 10
-/** How long it is kept at most, in ms: what it holds may be deleted. */
-const ENCODED_MS = 1000
 
 /** What was encoded last, and what of. Those who come back one after the other mostly missed the same. */
 interface Encoded {
@@ -59,7 +57,6 @@ export class CatchUp {
   #given = 0
   readonly #pages = new Map<Audience, Map<number, EncodedPage>>()
   #encoded: Encoded | undefined
-  #forgetting: NodeJS.Timeout | undefined
 
   constructor(host: CatchUpHost) {
     this.#host = host
@@ -84,6 +81,11 @@ export class CatchUp {
       follower.awaitsSocket = false
       if (isDue(follower, follower.sentTicket)) this.#enqueue(follower)
     })
+  }
+
+  /** Something was deleted: nothing of it is kept. */
+  forget(): void {
+    this.#encoded = undefined
   }
 
   /** The store can be read again. */
@@ -246,15 +248,7 @@ export class CatchUp {
     // Nothing here is given back to be written over (`scratch.ts`). One message is encoded as soon as it is found.
     const isKept = isOwn && messages.length > 1 && bytes.length <= LONGEST_KEPT
     this.#encoded = isKept ? { audience, messages, bytes } : undefined
-    if (isKept && !this.#forgetting) {
-      this.#forgetting = setTimeout(() => this.#forget(), ENCODED_MS).unref()
-    }
     return bytes
-  }
-
-  #forget(): void {
-    this.#forgetting = undefined
-    this.#encoded = undefined
   }
 
   #goOn(follower: Follower): void {

@@ -1,6 +1,5 @@
 import type { ChannelName } from '../model/channel.ts'
 import type { Cursor } from '../model/cursor.ts'
-import { FanfareError } from '../model/errors.ts'
 import { before, BEFORE_ALL, type MessageId } from '../model/id.ts'
 import { all, chain, type MaybePromise } from '../model/maybe.ts'
 import type { Draft, Message } from '../model/message.ts'
@@ -32,10 +31,11 @@ import {
   type Since,
   type Sink,
 } from './contract.ts'
-import { ADOPT_FLOOR, Follower, type FollowerHost, type Start } from './follower.ts'
+import { ADOPT_FLOOR, Follower, type FollowerHost } from './follower.ts'
 import { LastAsked } from './last-asked.ts'
 import { Matcher } from './matcher.ts'
 import { Released } from './released.ts'
+import { ofOneLog, startOf } from './start.ts'
 import { type LogState, Timings } from './timings.ts'
 import { type Behind, type Traffic, TrafficTable } from './traffic.ts'
 import { Turns } from './turns.ts'
@@ -169,7 +169,7 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     const { selectors, sink, since = NOW } = options
     if (selectors.single !== undefined) this.#asked.touch(selectors.single, Date.now())
     const audience = this.#audience(selectors, options)
-    const start = this.#startOf(since)
+    const start = startOf(since, this.head)
     const follower = new Follower(this, sink, audience, this.head)
     if (start.cursor > this.head) follower.owe(selectors, start, this.head, () => {})
     else {
@@ -311,7 +311,7 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     const { audience } = follower
     audience.leave(follower)
     const here = follower.cursor
-    const start = this.#startOf(since)
+    const start = startOf(since, this.head)
     // A gap that was told was none of what joins now.
     if (follower.told !== ADOPT_FLOOR) follower.told = BEFORE_ALL
     if (start.cursor !== here) follower.owe(selectors, start, this.head, caughtUp)
@@ -334,27 +334,6 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     const { audience } = follower
     audience.leave(follower)
     this.#enter(follower, audience.selectors, encoder)
-  }
-
-  /** The cursor that a subscription starts with. */
-  #startOf(wanted: Since): Start {
-    const { head } = this
-    const since = ofOneLog(wanted)
-    switch (since.kind) {
-      case 'now':
-        return cursorAt(head)
-      case 'all': {
-        const { after = BEFORE_ALL } = since
-        return cursorAt(after, after < head ? ADOPT_FLOOR : BEFORE_ALL)
-      }
-      case 'time':
-        // A time to come is as good as now: nobody has anything from there.
-        return cursorAt(Math.min(since.after, head) as MessageId)
-      case 'id':
-        return cursorAt(since.after)
-      default:
-        return since satisfies never
-    }
   }
 
   /** Takes a follower that has just left its audience in where it stands, with other selectors. */
@@ -410,6 +389,7 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
 
   #removed(channel: ChannelName): void {
     this.#asked.forget(channel)
+    this.#catchUp.forget()
     for (const audience of this.#matcher.exact(channel)) {
       if (audience.once && audience.selectors.size === 1) audience.end('deleted')
     }
@@ -429,16 +409,6 @@ export class LogHub implements Hub, Log, AudienceHost, FollowerHost {
     if (!this.#listening) this.#released.tell()
     return done
   }
-}
-
-function cursorAt(cursor: MessageId, told = BEFORE_ALL): Start {
-  return { cursor, told, foreign: undefined }
-}
-
-/** @throws FanfareError `bad_cursor` for a cursor of several partitions */
-function ofOneLog(since: Since): Since<MessageId> {
-  if (since.kind !== 'now' && typeof since.after === 'object') throw new FanfareError('bad_cursor')
-  return since as Since<MessageId>
 }
 
 /** Publishes in order; what can be stored at once goes out together. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ALL, NOW } from '../../src/hub/contract.ts'
-import { before } from '../../src/model/id.ts'
-import { after, below, channels, Rig } from './rig.ts'
+import { before, type MessageId } from '../../src/model/id.ts'
+import { after, below, channels, type Following, name, Rig } from './rig.ts'
 
 /** A follower that is behind with 'a:2', 'a:3' unwritten, as its socket holds 'a:1'. */
 function slowReader(rig: Rig) {
@@ -324,6 +324,31 @@ describe('catching up', () => {
     // Nobody gets a second slice while another still waits for its first, give or take a turn.
     expect(Math.max(...leads)).toBeLessThanOrEqual(2)
     for (const { lines } of listeners) expect(lines).toEqual(['a:1', 'a:2', 'a:3'])
+  })
+
+  it('encodes one page once for those who come back one after the other, until it is another', () => {
+    const rig = new Rig()
+    const [first] = rig.say('a:1', 'a:2', 'a:3') as [MessageId]
+    const back = (): Following => {
+      const follower = rig.follow(channels('a'), { since: after(first) })
+      rig.turns.rest()
+      return follower
+    }
+
+    const [one, other] = [back(), back()]
+    expect(rig.lines.calls).toHaveLength(1)
+    expect(one.lines).toEqual(['a:2', 'a:3'])
+    expect(other.chunks[0]).toBe(one.chunks[0])
+
+    rig.say('a:4')
+    rig.turns.rest()
+    expect(back().lines).toEqual(['a:2', 'a:3', 'a:4'])
+
+    rig.hub.remove(name('a'))
+    rig.say('a:5', 'a:6')
+    rig.turns.rest()
+    expect(back().lines.slice(-2)).toEqual(['a:5', 'a:6'])
+    expect(back().lines).not.toContain('a:2')
   })
 
   it('encodes one page once for all who read it in one turn', () => {
