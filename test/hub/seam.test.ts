@@ -344,7 +344,7 @@ describe('catching up', () => {
     rig.turns.rest()
     expect(back().lines).toEqual(['a:2', 'a:3', 'a:4'])
 
-    rig.hub.remove(name('a'))
+    void rig.hub.remove(name('a'))
     rig.say('a:5', 'a:6')
     rig.turns.rest()
     expect(back().lines.slice(-2)).toEqual(['a:5', 'a:6'])
