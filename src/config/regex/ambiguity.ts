@@ -1,6 +1,6 @@
 import { ALL_CHARS, type CharSet, NO_CHARS } from './alphabet.ts'
 import { type Automaton, automatonOf } from './automaton.ts'
-import type { ParsedRegex } from './syntax.ts'
+import type { ParsedRegex, Regex } from './syntax.ts'
 
 /** More steps than any sensible expression takes; what is not found until then counts as harmless. */
 const MAX_STEPS = 400_000
@@ -16,8 +16,17 @@ const MAX_COUNTED = 40
  * 2^n ways), or from one loop into the next (`a+a+a+`: n^2 ways, of n steps each). A repetition inside a
  * repetition alone is no harm: in `(?:/[^/]+)+` each turn needs its slash.
  */
-export function growthOf(regex: ParsedRegex): number {
-  const search = new Search(automatonOf(regex, MAX_COUNTED))
+export function growthOf({ tree, exact, lookarounds }: ParsedRegex): number {
+  const growth = growthOfTree(tree, exact)
+  const within = lookarounds.map((one) => {
+    const own = growthOfTree(one.tree, false)
+    return one.repeated ? growth + own : own
+  })
+  return Math.max(growth, ...within)
+}
+
+function growthOfTree(tree: Regex, exact: boolean): number {
+  const search = new Search(automatonOf({ tree, exact }, MAX_COUNTED))
   return search.isExponential() ? Number.POSITIVE_INFINITY : search.degree()
 }
 

@@ -35,7 +35,10 @@ const NOTHING: Fragment = { first: [], last: [], empty: 1 }
  * @param maxCounted how many positions one counted repetition (`{2,40}`) may be written out into; beyond,
  * it counts as unbounded, and the result is not exact
  */
-export function automatonOf(regex: ParsedRegex, maxCounted = MAX_POSITIONS): Automaton {
+export function automatonOf(
+  regex: Pick<ParsedRegex, 'tree' | 'exact'>,
+  maxCounted = MAX_POSITIONS,
+): Automaton {
   const builder = new Builder(maxCounted)
   const { first, last, empty } = builder.build(regex.tree)
   return {

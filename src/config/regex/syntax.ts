@@ -14,6 +14,14 @@ export interface ParsedRegex {
    * or inner anchors. It never matches less.
    */
   readonly exact: boolean
+  /** What it looks for ahead or behind, which the tree leaves out. */
+  readonly lookarounds: readonly Lookaround[]
+}
+
+export interface Lookaround {
+  readonly tree: Regex
+  /** Whether it is within a repetition. */
+  readonly repeated: boolean
 }
 
 const EMPTY: Regex = { kind: 'sequence', parts: [] }
@@ -34,11 +42,12 @@ const QUANTIFIER = /(?:[*+?]|\{(\d+)(,?)(\d*)\})\??/y
 /** Reads an expression that `new RegExp(source, flags)` has accepted, without the flags u and v. */
 export function parseRegex(source: string, flags: string): ParsedRegex {
   const reader = new Reader(source, flags)
-  return { tree: reader.choice(), exact: reader.exact }
+  return { tree: reader.choice(), exact: reader.exact, lookarounds: reader.lookarounds }
 }
 
 class Reader {
   exact = true
+  lookarounds: Lookaround[] = []
   readonly #source: string
   readonly #flags: string
   readonly #sets = new Map<string, CharSet>()
@@ -64,9 +73,19 @@ class Reader {
     for (;;) {
       const char = this.#source[this.#at]
       if (char === undefined || char === '|' || char === ')') break
-      parts.push(this.#quantified(this.#atom(char)))
+      const before = this.lookarounds.length
+      const part = this.#quantified(this.#atom(char))
+      if (part.kind === 'repeat' && part.max > 1) this.#repeated(before)
+      parts.push(part)
     }
     return { kind: 'sequence', parts }
+  }
+
+  /** What was found since is tried again and again. */
+  #repeated(from: number): void {
+    this.lookarounds = this.lookarounds.map((one, at) =>
+      at < from ? one : { ...one, repeated: true },
+    )
   }
 
   #quantified(body: Regex): Regex {
@@ -101,6 +120,7 @@ class Reader {
     if (!lookaround) return body
     // What it holds does not consume anything; ignoring it can only match more.
     this.exact = false
+    this.lookarounds.push({ tree: body, repeated: false })
     return EMPTY
   }
 

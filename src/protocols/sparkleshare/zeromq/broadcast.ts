@@ -7,7 +7,9 @@ import type { MaybePromise } from '../../../model/maybe.ts'
 import type { Message } from '../../../model/message.ts'
 import { Selectors } from '../../../model/selector.ts'
 import { revisionOf } from '../packet.ts'
+import { framesOf, isAgain } from './frames.ts'
 import { Topics } from './topics.ts'
+import { turn } from './turn.ts'
 
 /** How many frames are read before everybody else has a turn. */
 const TURN = 256
@@ -100,7 +102,7 @@ export class Broadcast implements Sink {
   /** Listens to who subscribes, until the socket closes. */
   async run(): Promise<void> {
     let count = 0
-    for await (const frames of this.#socket) {
+    for await (const frames of framesOf(this.#socket)) {
       const [first] = frames
       if (frames.length === 1 && first && first.length > 0) this.#heard(first)
       // Frames that wait are given without a turn between them.
@@ -208,7 +210,7 @@ export class Broadcast implements Sink {
         await socket.send(frames)
         return
       } catch (error) {
-        if (!isFull(error)) {
+        if (!isAgain(error)) {
           if (!socket.closed) this.#recipients.onError(error)
           return
         }
@@ -237,15 +239,4 @@ function quietly(work: () => void): void {
   } finally {
     process.emitWarning = emitWarning
   }
-}
-
-function isFull(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'EAGAIN'
-}
-
-/** Lets everybody else have a turn. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    setImmediate(resolve)
-  })
 }

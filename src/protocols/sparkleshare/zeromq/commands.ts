@@ -6,7 +6,8 @@ import type { Traffic } from '../../../hub/traffic.ts'
 import { FanfareError } from '../../../model/errors.ts'
 import { chain, type MaybePromise } from '../../../model/maybe.ts'
 import { draftOf, readPacket } from '../packet.ts'
-import { turn } from './broadcast.ts'
+import { framesOf } from './frames.ts'
+import { turn } from './turn.ts'
 
 /** How many frames are read before everybody else has a turn. */
 const TURN = 256
@@ -57,7 +58,7 @@ export async function runGate(
   admits: (domain: string, address: string) => boolean,
   hasRoom: () => boolean,
 ): Promise<void> {
-  for await (const frames of socket) {
+  for await (const frames of framesOf(socket)) {
     const [version = '', id = '', domain, address] = frames
     const ok = admits(domain?.toString('latin1') ?? '', address?.toString('latin1') ?? '')
     // 300 is for the moment: libzmq closes such a connection when its handshake has taken too long, and its

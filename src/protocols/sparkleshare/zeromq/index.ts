@@ -9,6 +9,7 @@ import { Counted } from './counted.ts'
 import type { ZeromqConfig } from '../config.ts'
 import type { SparkleshareServer } from '../server.ts'
 import { Broadcast } from './broadcast.ts'
+import { framesOf } from './frames.ts'
 import { placeOf } from './place.ts'
 import { runCommands, runGate, ZAP_ENDPOINT } from './commands.ts'
 import { startSecured } from './secured.ts'
@@ -102,7 +103,7 @@ async function open(
   runGate(gate, admits, () => counted.hasRoom).catch(onError)
   // Whoever gets as far as sending one is trusted.
   const sender = (): Caller => access.trustedPeer()
-  runCommands(command, hub, access, sender, traffic, onError).catch(onError)
+  runCommands(framesOf(command), hub, access, sender, traffic, onError).catch(onError)
   broadcast.run().catch(server.onError)
   return {
     places: [

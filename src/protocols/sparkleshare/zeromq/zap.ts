@@ -4,6 +4,7 @@ import type { Caller } from '../../../access/caller.ts'
 import { FanfareError } from '../../../model/errors.ts'
 import { chain, type MaybePromise } from '../../../model/maybe.ts'
 import { z85 } from './curve.ts'
+import { framesOf } from './frames.ts'
 import type { Mechanism } from './greeting.ts'
 
 /** How a peer is answered (ZeroMQ RFC 27, "Status codes"): welcome, for now not, and no. */
@@ -31,7 +32,7 @@ export async function answerZap(
       if (!socket.closed) onError(error)
     }
   }
-  for await (const frames of socket) {
+  for await (const frames of framesOf(socket)) {
     const [to = '', , , id = '', domain, , , , ...credentials] = frames
     const said = async (): Promise<void> => {
       const verdict = await judge(domain?.toString('latin1') ?? '', credentials)
