@@ -218,7 +218,10 @@ export class LeanConnection implements WheelItem, LeanAnswers {
         this.#current = undefined
         this.write(response)
         this.#end()
-        if (!this.#output) this.#rest()
+        if (this.#output) return
+        this.#rest()
+        // What was sent ahead is read and dropped: the client's end lies behind it.
+        this.#regulate()
       },
     })
   }

@@ -250,11 +250,12 @@ export class HttpServer {
 
   upgrade(request: IncomingMessage, upgrading: Upgrading): void {
     const { socket } = request
-    const mount = this.#options.mountAt?.(pathOf(request.url))
-    if (mount) {
-      const head = upgrading.take()
-      collect(socket)
-      mount.upgrade(request, socket, head)
+    const path = pathOf(request.url)
+    const mount = this.#options.mountAt?.(path)
+    // Without the last `/` it is no path of its library's, which would leave the socket to nobody.
+    if (mount && path.startsWith(mount.prefix)) {
+      // Not collected: a library that says no may destroy the socket behind its words.
+      mount.upgrade(request, socket, upgrading.take())
       return
     }
     let answered = false

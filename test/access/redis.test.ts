@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { RespClient, startRedis } from '../protocols/redis/resp-client.ts'
 import { SECRET, token } from '../protocols/socketio/token.ts'
+import { backend } from './backend.ts'
 import { KeyFile } from './keyed.ts'
 
 const CLOSED = 'anonymous: { subscribe: [open] }'
@@ -121,4 +122,25 @@ it('a token is known for one, whatever space its JSON begins with', async () => 
   const client = await RespClient.connect(redisPort)
   const head = Buffer.from('{ "alg": "HS256" }').toString('base64url')
   expect(await client.ask('AUTH', 'default', `${head}.e30.AAAA`)).toMatch(/^-WRONGPASS /)
+})
+
+it('a subscription that is asked about holds, though replies are off', async () => {
+  const { asked, url } = await backend(() => [200, { allow: true }])
+  const hook = `access: { hook: { url: "${url}", on: [subscribe] } }`
+  const { redisPort } = await startRedis('', hook)
+  const [client, other] = [await RespClient.connect(redisPort), await RespClient.connect(redisPort)]
+  client.send('CLIENT', 'REPLY', 'OFF')
+  client.send('SUBSCRIBE', 'c')
+  expect(await client.value()).toEqual(['subscribe', 'c', 1])
+  expect(asked).toHaveLength(1)
+  expect(await other.ask('PUBLISH', 'c', 'x')).toBe(1)
+  expect(await client.value()).toEqual(['message', 'c', 'x'])
+})
+
+it('HELLO with a name that is none says who nobody is', async () => {
+  const { redisPort } = await startRedis('password: hunter2')
+  const client = await RespClient.connect(redisPort)
+  const said = await client.ask('HELLO', '3', 'AUTH', 'default', 'hunter2', 'SETNAME', 'a b')
+  expect(said).toMatch(/^-ERR Client names cannot/)
+  expect(await client.ask('PUBLISH', 'c', 'x')).toMatch(/^-NOAUTH /)
 })

@@ -109,4 +109,28 @@ describe.each(PATHS)('a mounted library over $path', ({ lean }) => {
 
     await client.until(() => client.received.toString().endsWith('and on'))
   })
+
+  it('may say no to an upgrade, and destroy the socket at once', async () => {
+    const mount = new Library()
+    mount.upgrade = (_request, socket) => {
+      socket.write('HTTP/1.1 400 Bad Request\r\nContent-Length: 2\r\n\r\nno')
+      socket.destroy()
+    }
+    const { port } = await startHttp(echo, { lean, mount })
+    const client = await RawClient.connect(port)
+
+    client.send(get('/lib/up', 'Upgrade: websocket\r\nConnection: Upgrade\r\n'))
+
+    expect(bodies(await client.rest())).toEqual(['no'])
+  })
+
+  it('gets no upgrade of its path without the last /, and the connection is closed', async () => {
+    const { port } = await startHttp(echo, { lean, mount: new Library() })
+    const client = await RawClient.connect(port)
+
+    client.send(get('/first') + get('/lib', 'Upgrade: websocket\r\nConnection: Upgrade\r\n'))
+    client.socket.end()
+
+    expect(answersIn(await client.rest()).map(({ status }) => status)).toEqual([200, 404])
+  })
 })

@@ -382,9 +382,10 @@ export class RedisConnection extends Output implements WheelItem {
     const slot: Slot = { reply: undefined }
     this.#await(slot)
     if (!command.appends) this.#waits = true
-    const replies = this.replies
+    // As for what is there at once.
+    const isWanted = this.replies === 'on' || command.subscribes === true
     const settled = (reply: Reply): void => {
-      slot.reply = replies === 'on' ? reply : silence
+      slot.reply = isWanted ? reply : unheard(reply)
       this.#run()
     }
     promise.then(settled, (error: unknown) => settled((out) => this.#writeError(out, error)))
@@ -421,6 +422,15 @@ export class RedisConnection extends Output implements WheelItem {
 }
 
 function silence(): void {}
+
+/** Does what comes with a reply, such as to subscribe, and takes back its words. */
+function unheard(reply: Reply): Reply {
+  return (out) => {
+    const mark = out.length
+    reply(out)
+    out.truncate(mark)
+  }
+}
 
 function onData(this: OwnedSocket, bytes: Buffer): void {
   const connection = this[owner]

@@ -35,14 +35,9 @@ let used = 0
  * Where arguments begin and end, of whichever parser reads: mostly all of a command comes at once, and then
  * none of thousands that wait needs lists of its own.
  */
-let shared: Lists = { starts: [], ends: [] }
-/** Lists that have become longer are let go. */
+const shared = { starts: [] as number[], ends: [] as number[] }
+/** Lists that have become longer are emptied; not replaced, as parsers that wait would keep the former. */
 const LONGEST_SHARED = 64
-
-interface Lists {
-  readonly starts: number[]
-  readonly ends: number[]
-}
 
 /** The arguments of one command; they lie in bytes that are only good until the next is read. */
 export interface Args {
@@ -256,7 +251,10 @@ export class RespParser implements Args {
       this.#end = 0
       this.#grown = false
       this.#move(this.#start)
-      if (shared.starts.length > LONGEST_SHARED) shared = { starts: [], ends: [] }
+      if (shared.starts.length > LONGEST_SHARED) {
+        shared.starts.length = 0
+        shared.ends.length = 0
+      }
       this.#starts = shared.starts
       this.#ends = shared.ends
       this.#owns = false

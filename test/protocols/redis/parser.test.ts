@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { RespParser } from '../../../src/protocols/redis/parser.ts'
 import { anyBytes, commandsInPieces, cut, LIMITS, mutatedSession, parse } from './fuzz.ts'
 import { command } from './resp-client.ts'
+import { heapInUse } from '../../http/support.ts'
 
 const runs = { numRuns: Number(process.env['FANFARE_TEST_RUNS'] ?? 2_000) }
 
@@ -56,6 +57,24 @@ describe('the parser', () => {
     while (parser.next()) commands++
     expect(commands).toBe(100)
     expect(parser.waiting).toBe(2)
+  })
+
+  it('keeps no lists of a long command for those that wait', () => {
+    const limits = { ...LIMITS, maxInlineBytes: 64 * 2 ** 10 }
+    const long = Buffer.from(`${'a '.repeat(2 ** 15 - 1)}\n`)
+    const idle: RespParser[] = []
+    const before = heapInUse()
+    for (let n = 0; n < 100; n++) {
+      idle.push(new RespParser(limits))
+      const other = new RespParser(limits)
+      other.push(long)
+      expect(other.next()).toBe(true)
+      expect(other.count).toBe(2 ** 15 - 1)
+      expect(other.next()).toBe(false)
+    }
+    // With lists of its own for each, it was 50 MB.
+    expect(heapInUse() - before).toBeLessThan(10 * 2 ** 20)
+    expect(idle.every(({ waiting }) => waiting === 0)).toBe(true)
   })
 
   it.each([

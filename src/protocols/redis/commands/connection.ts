@@ -108,7 +108,7 @@ const hello: Handler = (connection, args, out) => {
     password === undefined ? undefined : authenticate(connection, user, password)
   return respond(authenticated, out, (writer) => {
     if (!connection.identity.authenticated) throw HELLO_FIRST
-    if (name !== undefined) connection.name = clientName(name)
+    if (name !== undefined) connection.name = name
     if (version !== undefined) {
       connection.speak(version)
       writer.resp = version
@@ -154,7 +154,8 @@ function helloOptions(args: Args): { user?: string; password?: string; name?: st
       found.password = args.text(index + 2)
       index += 3
     } else if (option === 'setname' && more >= 1) {
-      found.name = args.text(index + 1)
+      // Before anything of it holds, and before anything is waited for.
+      found.name = clientName(args.text(index + 1))
       index += 2
     } else throw new RedisError(`ERR Syntax error in HELLO option '${args.text(index)}'`)
   }
