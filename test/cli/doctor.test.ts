@@ -67,7 +67,7 @@ describe('fanfare doctor', () => {
   }, 120_000)
 
   it('tells another Fanfare from the one that serves this configuration', async () => {
-    const env = { ...(await own()), FANFARE_TRUSTED_PEERS: '[]' }
+    const env: Env = { ...(await own()), FANFARE_TRUSTED_PEERS: '[]' }
     const server = fanfare(['serve'], { stdin: '', env })
     await until(() => server.stdout.includes('Stop with'), `it runs: ${server.stderr}`, 60_000)
     expect(server.stdout).toContain('  publishing with a key (')
