@@ -1,4 +1,5 @@
 import type { Grants } from './grants.ts'
+import { shownAddress } from './peers.ts'
 
 /** By what it is known who asks. */
 export type CallerKind = 'trusted' | 'key' | 'jwt' | 'session' | 'webhook' | 'hook' | 'anonymous'
@@ -35,9 +36,9 @@ export function shownCaller({ kind, name, client }: Caller): string {
     case 'webhook':
       return `the webhook ${name}`
     case 'trusted':
-      return `the trusted peer ${name}`
+      return `the trusted peer ${shownAddress(name)}`
     case 'anonymous':
-      return `whoever shows no key (${client || name || 'an address that is not known'})`
+      return `whoever shows no key (${shownAddress(client || name) || 'an address that is not known'})`
     default:
       return kind satisfies never
   }

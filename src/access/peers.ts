@@ -61,3 +61,8 @@ const LOOPBACK = new PeerList(['127.0.0.0/8', '::1'])
 export function isLoopback(address: string): boolean {
   return LOOPBACK.has(address)
 }
+
+/** An address for people: IPv4 as it stands in a configuration, also where a socket of IPv6 took the connection. */
+export function shownAddress(address: string): string {
+  return address.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
+}

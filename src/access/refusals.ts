@@ -41,7 +41,7 @@ export function mayNot(
   const words =
     action === 'subscribe'
       ? `may not subscribe to ${what}`
-      : `may not read what was published before on ${what}: leave out the cursor`
+      : `may not read what was published before on ${what}: ask for what is new alone`
   return new FanfareError('forbidden', `${upper(shownCaller(caller))} ${words}.`)
 }
 

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net'
 import { FanfareError } from '../model/errors.ts'
-import { isLoopback, PeerList } from './peers.ts'
+import { isLoopback, PeerList, shownAddress } from './peers.ts'
 
 /** What trust is judged by: a request's headers, and who stands at the other end of the socket. */
 export interface Credentials {
@@ -71,7 +71,7 @@ export class Trust {
     }
     return new FanfareError(
       'not_trusted',
-      `Only trusted peers may publish; trustedPeers does not name ${client || 'this address'}.`,
+      `Only trusted peers may publish without a key; trustedPeers does not name ${shownAddress(client) || 'this address'}.`,
     )
   }
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { Access } from '../access/access.ts'
 import type { Caller } from '../access/caller.ts'
 import { explain, type Explanation } from '../access/explain.ts'
@@ -35,7 +36,11 @@ export async function explainAccess(
 }
 
 async function callerOf(access: Access, { as, from }: ExplainFlags): Promise<Caller> {
-  if (as === undefined) return access.identifyPeer(from)
+  if (as === undefined) {
+    if (isIP(from) === 0)
+      throw new UsageError(`--from takes an address, such as 203.0.113.9, not ${from}`)
+    return access.identifyPeer(from)
+  }
   if (as === 'anonymous') return access.identifyPeer('')
   if (as.startsWith('user:')) return access.identifyUser(as.slice('user:'.length))
   if (!as.startsWith('key:')) return access.identifySecret(as)
@@ -44,13 +49,20 @@ async function callerOf(access: Access, { as, from }: ExplainFlags): Promise<Cal
   return caller
 }
 
+const VERBS: Readonly<Record<Exclude<Action, 'manage'>, string>> = {
+  publish: 'publish',
+  subscribe: 'subscribe',
+  history: 'read the history of',
+  presence: 'ask who is on',
+}
+
 function wordsOf(
   { allowed, who, source, rule, rules, lacking }: Explanation,
   action: Action,
   channel: string,
   asks: boolean,
 ): string {
-  const what = action === 'manage' ? 'manage' : `${action} ${JSON.stringify(channel)}`
+  const what = action === 'manage' ? 'manage' : `${VERBS[action]} ${JSON.stringify(channel)}`
   if (allowed) {
     const hook = asks ? ', if access.hook says so, too' : ''
     return `yes: ${who} may ${what}, by the rule ${JSON.stringify(rule)} of ${source}${hook}`

@@ -202,9 +202,13 @@ function announce({ server, node }: Started, log: Log): void {
   console.log(`\n  stores     ${stores.join(', ')}`)
   if (node) console.log(aboutNode(node, workersOf(config)))
   const { anonymous, keys } = doorOf(config, 'access', accessKey)
-  const only =
-    anonymous.publish.length === 0 ? ' only' : `, and by anybody to ${anonymous.publish.join(' ')}`
-  console.log(`  publishing from ${config.trustedPeers.join(', ')}${only}, or with a key (${keys})`)
+  const { trustedPeers } = config
+  const ways = [
+    ...(trustedPeers.length === 0 ? [] : [`from ${trustedPeers.join(', ')}`]),
+    ...(anonymous.publish.length === 0 ? [] : [`by anybody to ${anonymous.publish.join(' ')}`]),
+    `with a key (${keys})`,
+  ]
+  console.log(`  publishing ${ways.join(', or ')}`)
   const addresses = [server.address.address, ...server.places.map(({ address }) => address)]
   const open = addresses.filter((address) => address !== undefined && !isLoopback(address))
   if (open.length > 0) {

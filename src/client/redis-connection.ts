@@ -99,6 +99,9 @@ function refusalOf({ message }: RespError): Error {
   if (/^(?:LOADING|BUSY|MASTERDOWN|TRYAGAIN|CLUSTERDOWN)|max number of clients/.test(message)) {
     return new Error(message)
   }
+  // Fanfare says why what was shown before is good no longer.
+  const ended = /^NOAUTH (The (?:key|token) .*)$/.exec(message)?.[1]
+  if (ended !== undefined) return new RefusedError(ended)
   if (/^(?:NOAUTH|ERR Not Authenticated)/i.test(message)) {
     return new RefusedError(
       'the server wants a password: redis://:PASSWORD@host:port/channel, or a key as --access-key or in FANFARE_KEY',

@@ -3,7 +3,7 @@ import { lineOf, type PublishProtocol } from './publisher.ts'
 import { NotConnectedError } from './socket.ts'
 import { RefusedError } from './source.ts'
 import { commandOf } from './sparkleshare-source.ts'
-import { loadZmq, plainOf, REFUSED, ZMQ_COMMAND_PORT, zmqEndpoint } from './zmq.ts'
+import { loadZmq, MISMATCH, plainOf, REFUSED, ZMQ_COMMAND_PORT, zmqEndpoint } from './zmq.ts'
 
 /** How long a server may take to be there, and to take what is sent, in ms. */
 const PATIENCE = 3_000
@@ -23,11 +23,13 @@ export const viaZmq: PublishProtocol = {
       ...plainOf(url),
     })
     signal?.addEventListener('abort', () => socket.close(), { once: true })
-    let refused = false
-    socket.events.on('handshake:error:auth', () => {
-      refused = true
+    let refused: string | undefined
+    const refuse = (why: string): void => {
+      refused ??= why
       socket.close()
-    })
+    }
+    socket.events.on('handshake:error:auth', () => refuse(REFUSED))
+    socket.events.on('handshake:error:protocol', () => refuse(MISMATCH))
     socket.connect(zmqEndpoint(host, port))
     return {
       async publish(messages) {
@@ -36,7 +38,7 @@ export const viaZmq: PublishProtocol = {
           try {
             await socket.send(commandOf({ repo, command: 'new_version', revision }))
           } catch (error) {
-            if (refused) throw new RefusedError(REFUSED)
+            if (refused !== undefined) throw new RefusedError(refused)
             throw new NotConnectedError('nothing there takes notifications', { cause: error })
           }
         }

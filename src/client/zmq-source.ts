@@ -1,7 +1,7 @@
 import { namedAddress } from './address.ts'
 import { shown } from './http.ts'
 import { mustStartNow, plainMessage, RefusedError, type Source } from './source.ts'
-import { loadZmq, plainOf, REFUSED, ZMQ_PORT, zmqEndpoint } from './zmq.ts'
+import { loadZmq, MISMATCH, plainOf, REFUSED, ZMQ_PORT, zmqEndpoint } from './zmq.ts'
 
 /** How often a quiet connection is asked whether it lives, and how long an answer may take, in ms. */
 const HEARTBEAT = 30_000
@@ -29,6 +29,7 @@ export const zmqSource: Source = async function* (url, cursor, options) {
   socket.events.on('disconnect', () => end('the server closed the connection'))
   socket.events.on('connect:retry', () => end('nothing listens there'))
   socket.events.on('handshake:error:auth', () => end(new RefusedError(REFUSED)))
+  socket.events.on('handshake:error:protocol', () => end(new RefusedError(MISMATCH)))
   const connected = new Promise<void>((resolve) => {
     socket.events.on('handshake', () => resolve())
     socket.events.on('end', () => resolve())

@@ -37,6 +37,11 @@ export function plainOf({ username, password }: URL): {
 /** Why a socket is told 400 in the handshake. */
 export const REFUSED = 'the server refuses this key, or it may not do this'
 
+/** Why a handshake does not come to be: the two show who they are in different ways. */
+export const MISMATCH =
+  'the server wants another way of showing who is there: with PLAIN a key, as --access-key or in the URL; ' +
+  'with none, no key; CURVE is not known here'
+
 /** As ZeroMQ wants it: IPv6 in brackets. */
 export function zmqEndpoint(host: string, port: number): string {
   return `tcp://${host.includes(':') ? `[${host}]` : host}:${port}`

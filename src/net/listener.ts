@@ -303,6 +303,13 @@ export function listenOn(
   })
 }
 
+/** The command of a shell that sends lines there, for people to try. @param host as in a URL */
+export function pipeTo(host: string, port: number, tls: boolean): string {
+  return tls
+    ? `openssl s_client -quiet -no_ign_eof -connect ${host}:${port}`
+    : `nc -N ${host.replace(/[[\]]/g, '')} ${port}`
+}
+
 /** An address that was listened on, as it stands in a URL. */
 export function urlHost({ address, family }: AddressInfo): string {
   if (address === '0.0.0.0' || address === '::') return 'localhost'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isLoopback, PeerList } from '../../src/access/peers.ts'
+import { isLoopback, PeerList, shownAddress } from '../../src/access/peers.ts'
 
 describe('a list of peers', () => {
   it.each<[string, string[], string[]]>([
@@ -120,4 +120,10 @@ it('loopback is this machine alone', () => {
   for (const address of ['0.0.0.0', '::', '10.0.0.1', '128.0.0.1', '', 'localhost']) {
     expect(isLoopback(address), address).toBe(false)
   }
+})
+
+it('shows an address as the configuration writes it', () => {
+  expect(shownAddress('::ffff:10.0.0.7')).toBe('10.0.0.7')
+  expect(shownAddress('2001:db8::ffff:1')).toBe('2001:db8::ffff:1')
+  expect(shownAddress('10.0.0.7')).toBe('10.0.0.7')
 })

@@ -66,6 +66,21 @@ describe('fanfare doctor', () => {
     expect(during.code).toBe(0)
   }, 120_000)
 
+  it('tells another Fanfare from the one that serves this configuration', async () => {
+    const env: Env = { ...(await own()), FANFARE_TRUSTED_PEERS: '[]' }
+    const server = fanfare(['serve'], { stdin: '', env })
+    await until(() => server.stdout.includes('Stop with'), `it runs: ${server.stderr}`, 60_000)
+    expect(server.stdout).toContain('  publishing with a key (')
+    const taken = env['FANFARE_MANAGEMENT__PORT'] ?? ''
+    const { code, all } = await examined({ ...(await own()), FANFARE_REDIS__PORT: taken })
+    expect(code).toBe(1)
+    expect(all.find(({ what }) => what === `port ${taken}`)).toMatchObject({
+      state: 'FAIL',
+      text: `another Fanfare, process ${server.process.pid}, listens here, where redis is to`,
+      advice: expect.stringContaining('`redis.port`'),
+    })
+  }, 120_000)
+
   it('says who holds a port, and ends with 1', async () => {
     const other = createServer().listen(0, '127.0.0.1')
     await once(other, 'listening')

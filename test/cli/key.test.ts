@@ -104,6 +104,14 @@ describe('publish and watch over ZeroMQ', () => {
       expect(wrong.code).toBe(1)
       expect(wrong.stderr).toContain('the server refuses this key')
     }
+    for (const args of [
+      ['publish', target, 'r3'],
+      ['watch', `zmq://127.0.0.1:${broadcast}/x`],
+    ]) {
+      const keyless = await run(args)
+      expect(keyless.code).toBe(1)
+      expect(keyless.stderr).toContain('with PLAIN a key, as --access-key')
+    }
   })
 })
 
@@ -117,6 +125,11 @@ describe('fanfare access explain', () => {
     expect(yes.stdout).toContain('by the rule "builds/"')
     expect(await explain('publish', 'other', '--as', 'key:ci')).toMatchObject({ code: 1 })
     expect(await explain('publish', 'other', '--from', '203.0.113.9')).toMatchObject({ code: 1 })
+    const past = await explain('history', 'builds/1', '--as', 'key:ci')
+    expect(past.stdout).toContain('the key "ci" may not read the history of "builds/1"')
+    const nowhere = await explain('publish', 'x', '--from', 'the office')
+    expect(nowhere).toMatchObject({ code: 1, stdout: '' })
+    expect(nowhere.stderr).toContain('--from takes an address')
     const json = await explain('subscribe', 'news/', '--as', 'user:ann', '--json')
     expect(JSON.parse(json.stdout)).toMatchObject({ allowed: true, rule: '/', source: 'users' })
     const unknown = await explain('publish', 'x', '--as', 'ffk_unknown')

@@ -80,7 +80,7 @@ describe('fanfare publish ws:', () => {
   it('says that it is not trusted', async () => {
     const { port } = await startServer('trustedPeers: []')
     const { code, stderr } = await run(['publish', `ws://127.0.0.1:${port}/ws/a`, 'x'])
-    expect(stderr).toMatch(/^fanfare: Only trusted peers may publish; .*\n$/)
+    expect(stderr).toMatch(/^fanfare: Only trusted peers may publish without a key; .*\n$/)
     expect(code).toBe(1)
   })
 })

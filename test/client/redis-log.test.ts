@@ -1,5 +1,7 @@
 /** redis: URLs at our own door: it follows the log, and resumes exactly. */
 import { describe, expect, it } from 'vitest'
+import { valueOf } from '../../src/client/redis-connection.ts'
+import { RespError } from '../../src/client/resp.ts'
 import { Clock } from '../../src/model/clock.ts'
 import { publish, publishTogether } from '../protocols/events/events-client.ts'
 import { until } from '../support/wait.ts'
@@ -126,6 +128,11 @@ describe('following redis: URLs at a Fanfare', () => {
     await none.done
     expect(String(none.failure)).toContain('wants a password')
     await until(() => right.count('connected') === 1, 'it is connected')
+  })
+
+  it('says why a key is good no longer', () => {
+    const revoked = new RespError('NOAUTH The key was revoked.')
+    expect(() => valueOf(revoked)).toThrow(/^The key was revoked\.$/)
   })
 
   it('refuses a start that is none', async () => {

@@ -54,7 +54,7 @@ export function isFanfare(command: string): boolean {
   return /(?:(?:^|[ /])fanfare(?: |$)|cli\/main\.(?:js|ts)|scripts\/start\.mjs)/.test(command)
 }
 
-export async function checkPort(place: Port, { running }: Patient): Promise<Finding> {
+export async function checkPort(place: Port, { config, running }: Patient): Promise<Finding> {
   const { door, port, address } = place
   const what = `port ${port}`
   const key = keyOf(door)
@@ -71,8 +71,16 @@ export async function checkPort(place: Port, { running }: Patient): Promise<Find
     const { code } = error as NodeJS.ErrnoException
     if (code !== 'EADDRINUSE') return notPossible(what, place, error)
     const owner = ownerOf(place)
+    const ours = owner !== undefined && isFanfare(owner.command)
+    if (ours && running === undefined && config.port > 0) {
+      return fail(
+        what,
+        `another Fanfare, process ${owner.pid}, listens here, where ${door} is to`,
+        `It serves another configuration: choose another port (\`${key}\`), or stop it.`,
+      )
+    }
     // Its parent looks after workers, and listens for them.
-    if (owner && (owner.pid === running || isFanfare(owner.command))) {
+    if (owner && (owner.pid === running || ours)) {
       return ok(what, `Fanfare serves ${door} here, process ${owner.pid}`)
     }
     if (owner?.pid === 1) return ok(what, `systemd holds it for ${door}`)

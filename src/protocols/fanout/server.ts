@@ -9,7 +9,7 @@ import type { ChannelName } from '../../model/channel.ts'
 import type { Clock } from '../../model/clock.ts'
 import type { OnConnectionError } from '../../net/contained.ts'
 import type { Entrance } from '../../net/entrance.ts'
-import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
+import { pipeTo, TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import { Pacer } from '../../net/paced.ts'
 import type { DoorContext, Place } from '../door.ts'
 import { connectionErrors } from '../reporting.ts'
@@ -89,7 +89,8 @@ export class FanoutServer {
     const where = whereOf(this.config, this.#context.config.address)
     const bound = (await this.listener.listen(where, former, 'fanout')) as AddressInfo
     const host = urlHost(bound)
-    const example = `echo 'announce hello world' | nc -N ${host.replace(/[[\]]/g, '')} ${bound.port}`
+    const pipe = pipeTo(host, bound.port, this.#entrance.hasTls)
+    const example = `echo 'announce hello world' | ${pipe}`
     return {
       what: 'fanout',
       where: `${this.#entrance.hasTls ? 'tls' : 'tcp'}://${host}:${bound.port}`,

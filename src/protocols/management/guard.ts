@@ -4,6 +4,7 @@ import type { Access } from '../../access/access.ts'
 import { type Caller, shownCaller } from '../../access/caller.ts'
 import { credentialOf } from '../../access/credential.ts'
 import { KEY_PREFIX } from '../../access/keys.ts'
+import { shownAddress } from '../../access/peers.ts'
 import type { HttpRequest } from '../../http/exchange.ts'
 import { FanfareError } from '../../model/errors.ts'
 import { chain, type MaybePromise } from '../../model/maybe.ts'
@@ -96,7 +97,7 @@ export class Guard {
       'not_trusted',
       client === undefined
         ? `Forwarded by ${request.peer}, which trustedProxies does not name or which does not say for whom.`
-        : `trustedPeers does not name ${client || 'this address'}.`,
+        : `trustedPeers does not name ${shownAddress(client) || 'this address'}.`,
     )
   }
 

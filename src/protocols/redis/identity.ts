@@ -1,5 +1,6 @@
 import { NOTHING as NO_END } from '../../access/access.ts'
 import type { Caller } from '../../access/caller.ts'
+import { shownAddress } from '../../access/peers.ts'
 import type { ChannelName } from '../../model/channel.ts'
 import type { FanfareError } from '../../model/errors.ts'
 import { chain, type MaybePromise } from '../../model/maybe.ts'
@@ -135,7 +136,7 @@ export class Identity {
   #untrusted({ name }: Pick<Command, 'name'>): RedisError {
     return new RedisError(
       `NOPERM this user has no permissions to run the '${name}' command: only trusted peers ` +
-        `may; trustedPeers does not name ${this.#peer || 'this address'}`,
+        `may without a key; trustedPeers does not name ${shownAddress(this.#peer) || 'this address'}`,
     )
   }
 }

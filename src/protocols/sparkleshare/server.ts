@@ -10,7 +10,7 @@ import { FanfareError } from '../../model/errors.ts'
 import type { OnConnectionError } from '../../net/contained.ts'
 import type { Entrance, Entrances } from '../../net/entrance.ts'
 import type { Connections } from '../../net/connections.ts'
-import { TcpListener, urlHost, whereOf } from '../../net/listener.ts'
+import { pipeTo, TcpListener, urlHost, whereOf } from '../../net/listener.ts'
 import { Pacer } from '../../net/paced.ts'
 import type { DoorContext, Place } from '../door.ts'
 import { connectionErrors } from '../reporting.ts'
@@ -78,7 +78,7 @@ export class SparkleshareServer {
     return {
       what: 'sparkleshare',
       where: `${this.#entrance.hasTls ? 'tls' : 'tcp'}://${host}:${bound.port}`,
-      example: `echo '${hello}' | nc -N ${host.replace(/[[\]]/g, '')} ${bound.port}`,
+      example: `echo '${hello}' | ${pipeTo(host, bound.port, this.#entrance.hasTls)}`,
       address: bound.address,
     }
   }

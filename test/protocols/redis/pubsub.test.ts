@@ -121,7 +121,7 @@ describe('a message that is published', () => {
     const client = await RespClient.connect(redisPort)
     const name = args[0] === 'CLIENT' ? `client|${args[1]?.toLowerCase()}` : args[0]?.toLowerCase()
     expect(await client.ask(...args)).toBe(
-      `-NOPERM this user has no permissions to run the '${name}' command: only trusted peers may; ` +
+      `-NOPERM this user has no permissions to run the '${name}' command: only trusted peers may without a key; ` +
         'trustedPeers does not name 127.0.0.1',
     )
     expect(await client.ask('SUBSCRIBE', 'a')).toEqual(['subscribe', 'a', 1])
