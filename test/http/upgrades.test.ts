@@ -93,8 +93,6 @@ describe('on the lean path', () => {
     client.send(get('/ws', WISH))
     await until(() => asked.length === 1, 'it is asked about')
     client.send('x'.repeat(2 ** 20))
-    const isPaused = (item: unknown): boolean =>
-      item instanceof LeanConnection && item.socket.isPaused()
     await until(() => [...server.wheel.items()].some(isPaused), 'it reads no further')
     refuse()
     client.socket.end()
@@ -102,3 +100,7 @@ describe('on the lean path', () => {
     await until(() => server.connections === 0, 'it is closed')
   })
 })
+
+function isPaused(item: unknown): boolean {
+  return item instanceof LeanConnection && item.socket.isPaused()
+}
