@@ -33,6 +33,45 @@ describe('the parser', () => {
     )
   })
 
+  it('reads the same commands whoever reads in between, and holds those that wait', () => {
+    const client = fc.record({ session: commandsInPieces, holds: fc.infiniteStream(fc.boolean()) })
+    const turns = fc.infiniteStream(fc.nat())
+    fc.assert(
+      fc.property(fc.array(client, { minLength: 2, maxLength: 5 }), turns, (clients, order) => {
+        const readers = clients.map(({ session: { commands, places }, holds }) => {
+          const arrays = commands.map((args) => args.map((arg) => Buffer.from(arg)))
+          const bytes = Buffer.concat(arrays.map((args) => command(...args)))
+          const expected = arrays.map((args) => args.map((arg) => arg.toString('latin1')))
+          const parser = new RespParser(LIMITS)
+          return { parser, holds, expected, pieces: cut(bytes, places), read: [] as string[][] }
+        })
+        const held = new Set<(typeof readers)[number]>()
+        const note = ({ parser, read }: (typeof readers)[number]): void => {
+          read.push(Array.from({ length: parser.count }, (_, index) => parser.text(index)))
+        }
+        const isBusy = (reader: (typeof readers)[number]): boolean =>
+          held.has(reader) || reader.pieces.length > 0
+        for (let busy = readers; busy.length > 0; busy = busy.filter(isBusy)) {
+          const reader = busy[(order.next().value as number) % busy.length]
+          if (!reader) break
+          // A command that was held is done now, after whatever others have read.
+          if (held.delete(reader)) note(reader)
+          else reader.parser.push(reader.pieces.shift() as Buffer)
+          while (reader.parser.next()) {
+            if (reader.holds.next().value === true) {
+              reader.parser.hold()
+              held.add(reader)
+              break
+            }
+            note(reader)
+          }
+        }
+        for (const { read, expected } of readers) expect(read).toEqual(expected)
+      }),
+      { numRuns: Math.ceil(runs.numRuns / 4), endOnFailure: true },
+    )
+  })
+
   it('takes time in proportion to what comes, in pieces of any size', () => {
     const limits = { maxArguments: 10, maxArgumentBytes: 2 ** 23, maxInlineBytes: 2 ** 16 }
     const bytes = command('PUBLISH', 'a', Buffer.alloc(2 ** 22, 'x'))
