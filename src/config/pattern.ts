@@ -25,6 +25,9 @@ const IN_A_ROW =
   'three repetitions in a row can read the same text, as in `.+/.+/.+`: a hostile path could stop the ' +
   'server for hours. Let each take one level only, `[^/]+`'
 
+const TOO_COMPLEX =
+  'it has so many repetitions that nobody can tell how long a hostile path would take: write it with fewer'
+
 /** Everything after a prefix is the channel; an empty one is no channel. */
 export function prefixPattern(prefix: string): Pattern {
   return compile(`${prefix.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&')}(.+)`, '')
@@ -52,6 +55,7 @@ export function urlPattern(url: string): PatternResult {
   }
   const pattern = compile(source, flags)
   const growth = growthOf(parseRegex(source, flags))
+  if (Number.isNaN(growth)) return { mistake: TOO_COMPLEX }
   if (growth === Number.POSITIVE_INFINITY) return { mistake: NESTED }
   if (growth > MAX_GROWTH) return { mistake: IN_A_ROW }
   return { pattern }

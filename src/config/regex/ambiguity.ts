@@ -2,7 +2,7 @@ import { ALL_CHARS, type CharSet, NO_CHARS } from './alphabet.ts'
 import { type Automaton, automatonOf } from './automaton.ts'
 import type { ParsedRegex, Regex } from './syntax.ts'
 
-/** More steps than any sensible expression takes; what is not found until then counts as harmless. */
+/** More steps than any sensible expression takes. */
 const MAX_STEPS = 400_000
 
 /** A count above that is as bad as no bound: `(a{1,30}){1,30}` outlives the server as well. */
@@ -15,6 +15,7 @@ const MAX_COUNTED = 40
  * What makes it grow are several ways to read the same text: from a position back to itself (`(a+)+`:
  * 2^n ways), or from one loop into the next (`a+a+a+`: n^2 ways, of n steps each). A repetition inside a
  * repetition alone is no harm: in `(?:/[^/]+)+` each turn needs its slash.
+ * @returns NaN for an expression that is too complex to tell
  */
 export function growthOf({ tree, exact, lookarounds }: ParsedRegex): number {
   const growth = growthOfTree(tree, exact)
@@ -27,7 +28,9 @@ export function growthOf({ tree, exact, lookarounds }: ParsedRegex): number {
 
 function growthOfTree(tree: Regex, exact: boolean): number {
   const search = new Search(automatonOf({ tree, exact }, MAX_COUNTED))
-  return search.isExponential() ? Number.POSITIVE_INFINITY : search.degree()
+  if (search.isExponential()) return Number.POSITIVE_INFINITY
+  const degree = search.degree()
+  return search.gaveUp ? Number.NaN : degree
 }
 
 /** Readers of the same text: where each is, and (in a move) over which of its edges it came. */
@@ -38,6 +41,8 @@ interface Move {
 
 class Search {
   readonly #automaton: Automaton
+  /** Without what no path has, and so nothing leads through. */
+  readonly #follow: readonly (readonly number[])[]
   readonly #reached: readonly ReadonlySet<number>[]
   /** For each position the ones that it reaches and that reach it; empty when it is in no loop. */
   readonly #loops: readonly ReadonlySet<number>[]
@@ -45,12 +50,19 @@ class Search {
 
   constructor(automaton: Automaton) {
     this.#automaton = automaton
-    const { follow } = automaton
+    const { sets } = automaton
+    const follow = automaton.follow.map((next) => next.filter((to) => sets[to] !== NO_CHARS))
+    this.#follow = follow
     this.#reached = follow.map((_, start) => reach(start, (position) => follow[position] ?? []))
     this.#loops = this.#reached.map(
       (reached, start) =>
         new Set([...reached].filter((position) => this.#reached[position]?.has(start))),
     )
+  }
+
+  /** Not everything was looked at. */
+  get gaveUp(): boolean {
+    return this.#steps > MAX_STEPS
   }
 
   /** Whether two readers can part at some position and meet there again over the same text. */
@@ -131,7 +143,7 @@ class Search {
     for (const position of at) {
       const longer: typeof moves = []
       for (const move of moves) {
-        for (const [edge, next] of (this.#automaton.follow[position] ?? []).entries()) {
+        for (const [edge, next] of (this.#follow[position] ?? []).entries()) {
           if (++this.#steps > MAX_STEPS) return
           const shared = move.shared & (this.#automaton.sets[next] ?? NO_CHARS)
           if (shared === NO_CHARS) continue

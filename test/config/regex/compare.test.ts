@@ -160,6 +160,15 @@ describe('growthOf', () => {
     expect(growth(source)).toBe(expected)
   })
 
+  it('is not told of what is too complex to tell', () => {
+    expect(growth('a*'.repeat(60))).toBeNaN()
+  })
+
+  it('looks at what cannot be gone through to its end', () => {
+    // No path has such a character, so the outer repetition never comes round.
+    expect(growth(`(?:${'a+'.repeat(4)}\0)+`)).toBe(4)
+  })
+
   it('is right where it can be tried: what passes is fast', () => {
     fc.assert(
       fc.property(expression, (source) => {
