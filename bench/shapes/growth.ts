@@ -35,7 +35,8 @@ interface Cost {
 async function costOf(run: ShapeRun, count: number, rate?: number): Promise<Cost> {
   const crowd = await Crowd.gather(run, {
     count,
-    channelOf: () => `bench${count}`,
+    // Of one name: a peer that only imitates knows no other.
+    channelOf: () => 'bench',
     connections: rate === undefined ? 4 : 1,
     each: count,
   })

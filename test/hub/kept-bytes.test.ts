@@ -6,7 +6,7 @@ import { Rig, channels, name } from './rig.ts'
 
 /** Holds the bytes that it has not sent, as a socket does, and sees whether they change meanwhile. */
 class Holder implements Sink {
-  readonly held: { readonly bytes: Buffer; readonly then: string }[] = []
+  readonly held: { readonly bytes: Buffer; readonly meant: string }[] = []
   readonly waiting: (() => void)[] = []
   text = ''
   slow = false
@@ -15,7 +15,7 @@ class Holder implements Sink {
   write(bytes: Buffer): void {
     this.text += bytes.toString('latin1')
     if (!this.slow) return
-    this.held.push({ bytes, then: bytes.toString('latin1') })
+    this.held.push({ bytes, meant: bytes.toString('latin1') })
     this.unsent += bytes.length
   }
 
@@ -25,8 +25,8 @@ class Holder implements Sink {
   }
 
   send(): void {
-    for (const { bytes, then } of this.held.splice(0)) {
-      expect(bytes.toString('latin1')).toBe(then)
+    for (const { bytes, meant } of this.held.splice(0)) {
+      expect(bytes.toString('latin1')).toBe(meant)
     }
     this.unsent = 0
     for (const call of this.waiting.splice(0)) call()
@@ -35,6 +35,11 @@ class Holder implements Sink {
   ended(reason: EndReason): void {
     this.text += `ended: ${reason}\n`
   }
+}
+
+/** A message as Redis writes it. @param body of four characters */
+function told(channel: string, body: string): string {
+  return `*3\r\n$7\r\nmessage\r\n$1\r\n${channel}\r\n$4\r\n${body}\r\n`
 }
 
 /** The same numbers each time. */
@@ -58,8 +63,6 @@ it.each([1, 2, 3, 4, 5])('whoever comes back among others gets its own: seed %i'
     return { channel, sink, from: 0 }
   })
   const followers = [...live]
-  const word = (channel: string, body: string): string =>
-    `*3\r\n$7\r\nmessage\r\n$1\r\n${channel}\r\n$4\r\n${body}\r\n`
 
   for (let step = 0; step < 2_000; step++) {
     const channel = names[pick(3)] as string
@@ -84,7 +87,7 @@ it.each([1, 2, 3, 4, 5])('whoever comes back among others gets its own: seed %i'
         sink.send()
       }
       rig.turns.rest()
-      rig.hub.remove(name(channel))
+      void rig.hub.remove(name(channel))
       sent.set(channel, [])
       for (const one of followers) if (one.channel === channel) one.sink.text = ''
     } else rig.turns.end()
@@ -96,7 +99,7 @@ it.each([1, 2, 3, 4, 5])('whoever comes back among others gets its own: seed %i'
   rig.turns.rest()
 
   for (const { channel, sink } of followers) {
-    const expected = (sent.get(channel) ?? []).map((body) => word(channel, body)).join('')
+    const expected = (sent.get(channel) ?? []).map((body) => told(channel, body)).join('')
     expect(sink.text).toBe(expected)
   }
 })
