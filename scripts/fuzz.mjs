@@ -29,6 +29,8 @@ const PROPERTIES = [
 const DAY = 24 * 3600 * 1000
 /** Without a sign of life for so long, a parser hangs, in ms. */
 const HANGS = 120_000
+/** Whoever waits hears how far it is after so long, in ms. */
+const TELLS = 30_000
 /** What may be in use more after all inputs than after a tenth of them, in bytes. */
 const GROWTH = 24 * 2 ** 20
 
@@ -115,7 +117,9 @@ function child(args) {
   let said = ''
   let complaints = ''
   let at = values.from
+  const last = Number(values.from) + Number(args[1] ?? 0)
   let stuck
+  let told = Date.now()
   const hang = () => {
     stuck = at
     running.kill('SIGKILL')
@@ -129,6 +133,9 @@ function child(args) {
     at = text.trim().split('\n').at(-1)
     clearTimeout(watch)
     watch = setTimeout(hang, HANGS)
+    if (Date.now() - told < TELLS) return
+    told = Date.now()
+    console.error(`${args[0]}: ${Number(at).toLocaleString('en')} of ${last.toLocaleString('en')}`)
   })
   return new Promise((resolve) => {
     running.once('close', (status) => {

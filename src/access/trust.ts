@@ -20,9 +20,6 @@ const FORWARDING = [
   'x-forwarded-proto',
 ]
 
-/** What no page that was pointed here can have its browser say as it reads. */
-const UNLIKE_REBOUND = [...FORWARDING, 'origin', 'sec-fetch-site']
-
 /** All headers that trust looks at, but for the host: a request without them speaks for itself. */
 export const TELLING: ReadonlySet<string> = new Set([...FORWARDING, 'origin', 'sec-fetch-site'])
 
@@ -96,7 +93,8 @@ export class Trust {
     if (request.plain || !isLoopback(request.peer) || this.#proxies.has(request.peer)) return false
     const host = request.header('host')
     if (host === undefined || !isPublicName(host)) return false
-    if (UNLIKE_REBOUND.some((name) => request.header(name) !== undefined)) return false
+    // None of these a page that was pointed here can have its browser say as it reads.
+    for (const name of TELLING) if (request.header(name) !== undefined) return false
     return !origins.some((origin) => origin === '*' || origin.replace(/^https?:\/\//, '') === host)
   }
 

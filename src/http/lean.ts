@@ -4,7 +4,8 @@ import { FanfareError } from '../model/errors.ts'
 import type { Wheel, WheelItem } from '../net/wheel.ts'
 import { Progress } from '../net/progress.ts'
 import { unsentOf, writeTextTo, writeTo } from '../net/straight.ts'
-import { isLent, readTo, stopReading } from '../net/straight-read.ts'
+import { disown, isOwnedBy, own, type SocketOwner } from '../net/owned-socket.ts'
+import { isLent } from '../net/straight-read.ts'
 import type { Slice } from '../model/message.ts'
 import { Body, ownSlice } from './body.ts'
 import type { Exchange, HttpRequest, Response } from './exchange.ts'
@@ -45,17 +46,14 @@ const MAX_STRAIGHT = 16 * 2 ** 10
 
 const EMPTY = Buffer.alloc(0)
 
-const owner = Symbol('lean connection')
-type OwnedSocket = Socket & { [owner]?: LeanConnection | undefined }
-
 /**
  * One connection of the main port, as long as it sends what `readHead` understands. Requests are
  * answered in order, one at a time; a waiting long poll costs this object and its exchange.
  */
-export class LeanConnection implements WheelItem, LeanAnswers {
+export class LeanConnection implements WheelItem, LeanAnswers, SocketOwner {
   wheelBucket = -1
   wheelIndex = -1
-  readonly socket: OwnedSocket
+  readonly socket: Socket
   readonly #host: LeanHost
   /** Bytes that no request has claimed yet. */
   #input: Buffer = EMPTY
@@ -84,12 +82,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     this.socket = socket
     this.#since = host.wheel.now
     this.#progress = new Progress(host.wheel.now)
-    this.socket[owner] = this
-    readTo(socket, onData)
-    socket.on('drain', onDrain)
-    socket.on('end', onEnd)
-    socket.on('close', onClose)
-    socket.on('error', onError)
+    own(socket, this)
     host.wheel.add(this)
   }
 
@@ -274,7 +267,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
 
   /** Closes what is to be closed once nothing is being answered. */
   #rest(): void {
-    if (this.socket[owner] !== this || this.#current || this.#congested) return
+    if (!isOwnedBy(this.socket, this) || this.#current || this.#congested) return
     if (this.#clientEnded && !this.#ended) {
       if (this.#isPartial) {
         const error = new FanfareError('bad_request', 'The request ended before it was whole.')
@@ -287,7 +280,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
 
   /** Reads on only while there is room for what comes. */
   #regulate(): void {
-    if (this.socket[owner] !== this) return
+    if (!isOwnedBy(this.socket, this)) return
     const full = (this.#current || this.#congested) && this.#input.length > MAX_AHEAD
     if (full) this.socket.pause()
     else if (this.socket.isPaused()) this.socket.resume()
@@ -330,12 +323,7 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     for (const response of this.#output ?? []) socket.write(bytesOf(response))
     this.#output = undefined
     this.#host.wheel.remove(this)
-    socket[owner] = undefined
-    stopReading(socket, onData)
-    socket.off('drain', onDrain)
-    socket.off('end', onEnd)
-    socket.off('close', onClose)
-    socket.off('error', onError)
+    disown(socket)
     this.#end()
   }
 
@@ -386,40 +374,6 @@ export class LeanConnection implements WheelItem, LeanAnswers {
     else if (keepAliveTimeout > 0 && idle >= keepAliveTimeout) socket.destroySoon()
   }
 }
-
-function onData(this: OwnedSocket, bytes: Buffer): void {
-  const connection = this[owner]
-  try {
-    connection?.received(bytes)
-  } catch (error) {
-    connection?.failed(error)
-  }
-}
-
-function onDrain(this: OwnedSocket): void {
-  const connection = this[owner]
-  try {
-    connection?.drained()
-  } catch (error) {
-    connection?.failed(error)
-  }
-}
-
-function onEnd(this: OwnedSocket): void {
-  const connection = this[owner]
-  try {
-    connection?.clientEnded()
-  } catch (error) {
-    connection?.failed(error)
-  }
-}
-
-function onClose(this: OwnedSocket): void {
-  this[owner]?.closed()
-}
-
-/** The close that follows is what counts. */
-function onError(): void {}
 
 /** A stream has no end of its own: a client that closes its half has left. */
 function onStreamEnd(this: Socket): void {

@@ -305,3 +305,6 @@ function written(value: unknown): string {
 export function must(holds: boolean, what: string): void {
   if (!holds) throw new Error(what)
 }
+
+/** What JSON is made of, for targets that read it. */
+export const JSON_MARKS: readonly string[] = ['{', '}', '[', ']', ':', ',', '"', 'null', '{}', '[]']

@@ -4,7 +4,8 @@ import type { ChannelName } from '../../model/channel.ts'
 import type { FanfareError } from '../../model/errors.ts'
 import { chain, type MaybePromise } from '../../model/maybe.ts'
 import { Progress } from '../../net/progress.ts'
-import { isLent, readTo } from '../../net/straight-read.ts'
+import { own, type SocketOwner } from '../../net/owned-socket.ts'
+import { isLent } from '../../net/straight-read.ts'
 import type { WheelItem } from '../../net/wheel.ts'
 import type { Command, Reply } from './command.ts'
 import { errorText, RedisError } from './errors.ts'
@@ -27,9 +28,6 @@ const NO_SLOTS: Slot[] = []
 const NO_CHUNKS: Buffer[] = []
 const NO_LIBRARY = { name: '', version: '' }
 
-const owner = Symbol('redis connection')
-type OwnedSocket = Socket & { [owner]?: RedisConnection }
-
 /** A reply's place in the order of commands. */
 interface Slot {
   reply: Reply | undefined
@@ -42,7 +40,7 @@ export interface Waiting {
 }
 
 /** One client: its commands in, replies and messages out, in one order. */
-export class RedisConnection extends Output implements WheelItem {
+export class RedisConnection extends Output implements WheelItem, SocketOwner {
   wheelBucket = -1
   wheelIndex = -1
   readonly id: number
@@ -86,12 +84,7 @@ export class RedisConnection extends Output implements WheelItem {
     this.#parser = new RespParser(server.parserLimits)
     this.#parser.guarded = server.guarded
     this.#progress = new Progress(this.since)
-    ;(socket as OwnedSocket)[owner] = this
-    readTo(socket, onData)
-    socket.on('end', onEnd)
-    socket.on('drain', onDrain)
-    socket.on('error', ignore)
-    socket.on('close', onClose)
+    own(socket, this)
     server.wheel.add(this)
   }
 
@@ -431,32 +424,3 @@ function unheard(reply: Reply): Reply {
     out.truncate(mark)
   }
 }
-
-function onData(this: OwnedSocket, bytes: Buffer): void {
-  const connection = this[owner]
-  try {
-    connection?.received(bytes)
-  } catch (error) {
-    connection?.failed(error)
-  }
-}
-
-function onEnd(this: OwnedSocket): void {
-  this[owner]?.clientEnded()
-}
-
-function onDrain(this: OwnedSocket): void {
-  const connection = this[owner]
-  try {
-    connection?.drained()
-  } catch (error) {
-    connection?.failed(error)
-  }
-}
-
-function onClose(this: OwnedSocket): void {
-  this[owner]?.closed()
-}
-
-/** The close that follows is what counts. */
-function ignore(): void {}

@@ -5,7 +5,7 @@ import { channelFromBytes, percentDecode, textToBytes } from '../../../src/model
 import { FanfareError } from '../../../src/model/errors.ts'
 import { Glob } from '../../../src/model/glob.ts'
 import { Selectors } from '../../../src/model/selector.ts'
-import { must, orError, same, textOf, type Target } from '../engine.ts'
+import { JSON_MARKS, must, orError, same, textOf, type Target } from '../engine.ts'
 import type { Random } from '../random.ts'
 
 const SECRETS = ['ffk_first', `${KEY_PREFIX}${'A'.repeat(43)}`, `${KEY_PREFIX}\xff\0`]
@@ -44,19 +44,10 @@ const keysFile: Target = {
     '{"version":1,"keys":[]}',
   ],
   tokens: [
-    '{',
-    '}',
-    '[',
-    ']',
-    ':',
-    ',',
-    '"',
-    'null',
+    ...JSON_MARKS,
     '1',
     '1e400',
     'true',
-    '{}',
-    '[]',
     '""',
     '[""]',
     '"version":',

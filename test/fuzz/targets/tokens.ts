@@ -2,7 +2,7 @@ import { createHmac, createPublicKey } from 'node:crypto'
 import { JwtVerifier, type TokenUser } from '../../../src/access/jwt.ts'
 import { readKeySet } from '../../../src/access/jwks.ts'
 import { FanfareError } from '../../../src/model/errors.ts'
-import { must, orError, same, textOf, type Target } from '../engine.ts'
+import { JSON_MARKS, must, orError, same, textOf, type Target } from '../engine.ts'
 
 const SECRET = 'a secret of more than thirty-two bytes'
 const NOW = 1_800_000_000_000
@@ -130,17 +130,8 @@ const claims: Target = {
     '{"sub":"a","sub":"b"}',
   ],
   tokens: [
-    '{',
-    '}',
-    '[',
-    ']',
-    ':',
-    ',',
-    '"',
-    'null',
+    ...JSON_MARKS,
     'true',
-    '{}',
-    '[]',
     '1e400',
     '-1',
     '"*"',
@@ -198,16 +189,7 @@ const jwks: Target = {
     '{"keys":[]}',
   ],
   tokens: [
-    '{',
-    '}',
-    '[',
-    ']',
-    ':',
-    ',',
-    '"',
-    'null',
-    '{}',
-    '[]',
+    ...JSON_MARKS,
     '1',
     JSON.stringify(ED),
     '"keys":[',

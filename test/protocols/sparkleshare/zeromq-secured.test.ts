@@ -141,7 +141,7 @@ async function countOf({ server }: SparkleshareTest, channel: string): Promise<n
 
 /** Waits until a channel has so many messages. */
 async function published(test: SparkleshareTest, channel: string, count = 1): Promise<void> {
-  while ((await countOf(test, channel)) < count) await new Promise((then) => setTimeout(then, 2))
+  await until(async () => (await countOf(test, channel)) >= count, `${count} in ${channel}`)
 }
 
 describe.each(MECHANISMS)('ZeroMQ with %s', (security) => {

@@ -9,6 +9,7 @@ import { Selectors } from '../../../model/selector.ts'
 import type { SparkleshareServer } from '../server.ts'
 import { Broadcast } from './broadcast.ts'
 import { runCommands } from './commands.ts'
+import { isAgain } from './frames.ts'
 
 /** Who is at the other end. */
 export interface Known {
@@ -74,7 +75,7 @@ export class Commands implements Part {
         yield await socket.receive()
       } catch (error) {
         if (socket.closed) return
-        if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+        if (!isAgain(error)) throw error
         if (last) return
       }
     }
