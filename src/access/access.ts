@@ -5,9 +5,10 @@ import type { Selectors } from '../model/selector.ts'
 import { type Caller, shownCaller } from './caller.ts'
 import { credentialOf, mayShow } from './credential.ts'
 import { Expiries } from './expiries.ts'
-import { Grants, scopesFrom } from './grants.ts'
-import type { Hook, HookEvent } from './hook.ts'
+import { Grants } from './grants.ts'
+import type { HookEvent } from './hook.ts'
 import { type AccessSettings, callerOfKey, Identities } from './identity.ts'
+import { introduced } from './introduced.ts'
 import type { Rates } from './rates.ts'
 import { mayNot, mustBeAllowed, shown, upper, wrongHost } from './refusals.ts'
 import { type Credentials, isForeign, Trust } from './trust.ts'
@@ -20,9 +21,6 @@ export interface Asker extends Credentials {
 
 /** There is nothing to be called. */
 export const NOTHING = (): void => {}
-const LONGEST_EXPIRY = 4_102_444_800
-/** What a hook says of somebody who connects: whatever it leaves out of it is not allowed, once it says any. */
-const SCOPES = ['publish', 'subscribe', 'history', 'presence']
 
 /**
  * Who asks, and what that one may do: the same for all doors. A door finds out who asks once for each request or
@@ -235,7 +233,11 @@ export class Access {
     if (!foreign && client !== undefined && this.#trust.trusts(client)) return this.#trusted(client)
     const unknown = { ...this.#unknown(request.peer, client), foreign }
     const { hook } = this.#identities
-    return hook?.asksOn('connect') ? this.#introduced(unknown, hook, request) : unknown
+    if (!hook?.asksOn('connect')) return unknown
+    const headers = Object.fromEntries(
+      hook.headers.map((name) => [name.toLowerCase(), request.header(name.toLowerCase())]),
+    )
+    return introduced(unknown, hook, headers, this.#identities, this.#onError)
   }
 
   #trusted(client: string): Caller {
@@ -244,40 +246,6 @@ export class Access {
 
   #unknown(peer: string, client: string | undefined): Caller {
     return { kind: 'anonymous', name: peer, peer, client, grants: this.#identities.anonymous }
-  }
-
-  /** The operator's own program says who it is. */
-  #introduced(caller: Caller, hook: Hook, request: Asker): MaybePromise<Caller> {
-    const headers = Object.fromEntries(
-      hook.headers.map((name) => [name.toLowerCase(), request.header(name.toLowerCase())]),
-    )
-    const identities = this.#identities
-    return chain(hook.ask('connect', { peer: caller.client ?? '', headers }), (verdict): Caller => {
-      mustBeAllowed(verdict, 'not_authorized', 'This is nobody who may connect.')
-      const { user, expires, ...rest } = verdict.said
-      const hasScopes = SCOPES.some((name) => rest[name] !== undefined)
-      const scopes = hasScopes ? scopesFrom({ ...rest, manage: false }) : undefined
-      const wrong =
-        (hasScopes && !scopes) ||
-        (user !== undefined && (typeof user !== 'string' || user === '')) ||
-        (expires !== undefined && !(typeof expires === 'number' && expires < LONGEST_EXPIRY))
-      if (wrong) {
-        this.#onError(new Error('access.hook: its answer to `connect` is not understood'))
-        throw new FanfareError('access_unavailable')
-      }
-      const ends = typeof expires === 'number' ? expires * 1000 : undefined
-      const { foreign = false } = caller
-      if (typeof user === 'string') {
-        return { ...identities.user('hook', { user, expires: ends, scopes }), foreign }
-      }
-      // Nobody in particular, who may do no more, and for no longer, than it said.
-      const { grants } = caller
-      return {
-        ...caller,
-        expires: ends,
-        grants: scopes ? new Grants('access.hook', scopes) : grants,
-      }
-    })
   }
 
   /** Whether `trustedPeers` names this address. */
