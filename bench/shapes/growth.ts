@@ -66,6 +66,11 @@ async function bySubscribers(run: ShapeRun, paced: boolean): Promise<Measured> {
   return grown(few, many)
 }
 
+/** The few are among the many: of more than 100,000 our server would begin to forget some, as its defaults are. */
+function channelName(i: number): string {
+  return `b${String(i).padStart(6, '0')}`
+}
+
 /** Each of the connections follows its share of the channels; a message reaches one of them. */
 async function channelCost(run: ShapeRun, channels: number): Promise<Cost> {
   const door = streamDoor(run)
@@ -73,15 +78,14 @@ async function channelCost(run: ShapeRun, channels: number): Promise<Cost> {
     throw new Error('this shape needs a door that follows several channels')
   const share = channels / CONNECTIONS
   // Of each connection in turn, so that both sizes spread a loop turn over equally many.
-  const name = (i: number): string => `b${String(i).padStart(6, '0')}/${channels}`
   const names = (index: number): string[] =>
-    Array.from({ length: share }, (_, i) => name(index + i * CONNECTIONS))
+    Array.from({ length: share }, (_, i) => channelName(index + i * CONNECTIONS))
   const crowd = await Crowd.gather(run, {
     count: CONNECTIONS,
     channelOf: (index) => `connection ${index}`,
     stepsOf: (index) => door.several?.(names(index)) ?? [],
     numberingOf: (index) => ({ first: index, step: CONNECTIONS }),
-    channels: Array.from({ length: channels }, (_, i) => name(i)),
+    channels: Array.from({ length: channels }, (_, i) => channelName(i)),
     oneSequence: true,
     connections: 1,
     each: 1,

@@ -5,6 +5,7 @@ import { BEFORE_ALL, idSecond, IDS_PER_SECOND, makeId, type MessageId } from '..
 import { type Draft, Message } from '../model/message.ts'
 import { ChannelLog } from './channel-log.ts'
 import { Expiries } from './expiries.ts'
+import { Hand } from './hand.ts'
 import { KeyWindow } from './keys.ts'
 import { readChannel, readMerged, readScan } from './memory-read.ts'
 import type { StoreState } from './state.ts'
@@ -81,8 +82,7 @@ export class MemoryStore implements Store, Sweepable, Adjustable {
   readonly #freePlaces: number[] = []
   /** Known channels that are in no listing. */
   #privates = 0
-  /** Goes round the channels, looking for one to forget. */
-  #hand = this.#channels.values()
+  readonly #hand = new Hand(this.#channels)
   readonly #expiries = new Expiries()
   readonly #timeline = new Timeline()
   readonly #keys: KeyWindow
@@ -225,25 +225,19 @@ export class MemoryStore implements Store, Sweepable, Adjustable {
     return log
   }
 
-  /** Forgets a channel that was not used for long: the next on the hand's way without new use. */
   #forgetOne(): void {
-    while (this.#channels.size > 0) {
-      const { value: log } = this.#hand.next()
-      if (!log) this.#hand = this.#channels.values()
-      else if (log.used) log.used = false
-      else {
-        const last = log.timeline.last
-        if (last) this.#raiseFloor(log, last.id)
-        this.#floor = Math.max(this.#floor, log.floor) as MessageId
-        this.#discard(log)
-        return
-      }
-    }
+    const log = this.#hand.longUnused()
+    if (!log) return
+    const last = log.timeline.last
+    if (last) this.#raiseFloor(log, last.id)
+    this.#floor = Math.max(this.#floor, log.floor) as MessageId
+    this.#discard(log)
   }
 
   #discard(log: ChannelLog): void {
     while (this.#dropFirst(log));
     this.#channels.delete(log.name)
+    this.#hand.left()
     if (isPrivate(log.name)) this.#privates--
     this.#places[log.place] = undefined
     this.#freePlaces.push(log.place)

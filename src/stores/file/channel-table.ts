@@ -1,5 +1,6 @@
 import { type ChannelName, isPrivate } from '../../model/channel.ts'
 import type { MessageId } from '../../model/id.ts'
+import { Hand } from '../hand.ts'
 import type { ChannelPage } from '../store.ts'
 import { FileChannel } from './channel.ts'
 
@@ -22,8 +23,7 @@ export class ChannelTable {
   #freeStart = 0
   /** Known channels that are in no listing. */
   #privates = 0
-  /** Goes round the channels, looking for one to forget. */
-  #hand = this.#known.values()
+  readonly #hand = new Hand(this.#known)
 
   get size(): number {
     return this.#known.size
@@ -57,19 +57,14 @@ export class ChannelTable {
     channel.start = 0
     channel.gone = true
     this.#known.delete(channel.name)
+    this.#hand.left()
     if (isPrivate(channel.name)) this.#privates--
     this.#free.push({ number: channel.number, serial: newestSerial })
   }
 
-  /** A channel that was not used for long: the next on the hand's way without new use. */
+  /** A channel that was not used for long; undefined when there is none. */
   longUnused(): FileChannel | undefined {
-    while (this.#known.size > 0) {
-      const { value: channel } = this.#hand.next()
-      if (!channel) this.#hand = this.#known.values()
-      else if (channel.used) channel.used = false
-      else return channel
-    }
-    return undefined
+    return this.#hand.longUnused()
   }
 
   list(cursor: number, limit: number): ChannelPage {
