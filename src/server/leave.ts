@@ -1,15 +1,13 @@
-import { setTimeout as pause } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as pause } from 'node:timers/promises'
 import type { Leaver, Running } from '../protocols/door.ts'
 import type { Parts } from './parts.ts'
 
-/** Between two groups that are sent elsewhere, in ms. */
+/** Between two groups that are sent to another server, in ms. */
 const STEP = 10
-/**
- * So many connections leave in a ms, unless that takes more than half of the time there is: where they may go to
- * another server, few, so that they come there bit by bit; where they wait for this one to come back, as many as
- * can be told without keeping anybody waiting.
- */
-const EACH_MS = { elsewhere: 1, nowhere: 10 }
+/** So many go there in a ms, unless that takes more than half of the time there is. */
+const EACH_MS = 1
+/** How long others wait at most while some are sent away, in ms. */
+const SLICE = 5
 /** How often those that have not gone are asked again, in ms. */
 const AGAIN = 50
 /** How long a client whose connection was ended may take to close its half, in ms. */
@@ -27,8 +25,7 @@ export async function leave(parts: Parts): Promise<void> {
   http.leaving = true
   let gone = false
   const closed = closeDoors(parts).then(() => (gone = true))
-  const rate = hasOthers(parts) ? EACH_MS.elsewhere : EACH_MS.nowhere
-  await spread(leaversOf(parts), limits.drainTimeout / 2)
+  await spread(leaversOf(parts))
   const cutFrom = performance.now() + LINGER
   // Whoever was busy, or came by a connection that was still open.
   while (!gone && performance.now() < until) {
@@ -37,15 +34,19 @@ export async function leave(parts: Parts): Promise<void> {
     await Promise.race([closed, pause(Math.min(AGAIN, Math.max(1, until - performance.now())))])
   }
 
-  /** A few at a time: all at once would come back to another server at once. */
-  async function spread(all: readonly Leaver[], longest: number): Promise<void> {
-    const time = Math.min(longest, all.length / rate)
+  /**
+   * All at once would come to another server at once, so they go there bit by bit. Who can only wait for this one to
+   * come back is told as soon as can be: the later the last is told, the longer the server is away.
+   */
+  async function spread(all: readonly Leaver[]): Promise<void> {
+    const time = hasOthers(parts) ? Math.min(limits.drainTimeout / 2, all.length / EACH_MS) : 0
     const began = performance.now()
     for (let sent = 0; sent < all.length; ) {
-      const share = time === 0 ? 1 : (performance.now() - began) / time
+      const now = performance.now()
+      const share = time === 0 ? 1 : (now - began) / time
       const due = Math.min(all.length, Math.ceil(all.length * share))
-      for (; sent < due; sent++) sendAway(all[sent], shared.onError)
-      if (sent < all.length) await pause(STEP)
+      while (sent < due && performance.now() < now + SLICE) sendAway(all[sent++], shared.onError)
+      await (time === 0 ? turn() : pause(STEP))
     }
   }
 }

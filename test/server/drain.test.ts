@@ -2,6 +2,7 @@ import { Subscriber } from 'zeromq'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Published } from '../../src/hub/contract.ts'
 import { IoClient } from '../protocols/socketio/io-client.ts'
+import { startRedis } from '../stores/redis/rig.ts'
 import { RawClient, request, requestBytes } from '../support/raw.ts'
 import { PATHS, startServer, type TestServer } from '../support/server.ts'
 import { until } from '../support/wait.ts'
@@ -284,8 +285,11 @@ describe('a server that drains', () => {
 })
 
 describe('the time that it takes', () => {
-  it('is spread: a crowd does not leave in one turn', async () => {
-    const started = await startServer('limits: { drainTimeout: 60s }')
+  it('is spread where there may be another server: a crowd does not leave in one turn', async () => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.end())
+    const store = `store: { type: redis, host: 127.0.0.1, port: ${redis.port} }`
+    const started = await startServer(`${store}\nlimits: { drainTimeout: 60s }`)
     const crowd = await Promise.all(Array.from({ length: 300 }, () => connect(started.port)))
     for (const one of crowd) one.send(requestBytes('GET', `/events/${CHANNEL}`))
     await followers(started, crowd.length)
