@@ -21,6 +21,8 @@ export class ChannelTable {
   /** A queue from `#freeStart`. */
   #free: Freed[] = []
   #freeStart = 0
+  /** Numbers whose channel is gone, and never had a message: nothing in the log goes by them. */
+  readonly #unused: number[] = []
   /** Known channels that are in no listing. */
   #privates = 0
   readonly #hand = new Hand(this.#known)
@@ -59,7 +61,8 @@ export class ChannelTable {
     this.#known.delete(channel.name)
     this.#hand.left()
     if (isPrivate(channel.name)) this.#privates--
-    this.#free.push({ number: channel.number, serial: newestSerial })
+    if (channel.last === undefined) this.#unused.push(channel.number)
+    else this.#free.push({ number: channel.number, serial: newestSerial })
   }
 
   /** A channel that was not used for long; undefined when there is none. */
@@ -80,6 +83,8 @@ export class ChannelTable {
   }
 
   #freeNumber(oldestSerial: number): number {
+    const unused = this.#unused.pop()
+    if (unused !== undefined) return unused
     const free = this.#free[this.#freeStart]
     if (!free || oldestSerial <= free.serial) return this.#numbers.length
     this.#freeStart++
