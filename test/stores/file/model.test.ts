@@ -29,6 +29,7 @@ const WANTED = [channels('a'), channels('a', 'x/1'), below('x/'), below('')]
 type Step =
   | { kind: 'publish'; channel: string; ttl: number | undefined; key: string | undefined }
   | { kind: 'pass'; ms: number }
+  | { kind: 'create'; channel: string }
   | { kind: 'remove'; channel: string }
   | { kind: 'read'; wanted: Selectors }
   | { kind: 'reopen' }
@@ -43,7 +44,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ kind: fc.constant('publish' as const), channel, ttl, key }),
   },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('pass' as const), ms: fc.nat(6_000) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('remove' as const), channel }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('create' as const), channel }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('remove' as const), channel }) },
   {
     weight: 3,
     arbitrary: fc.record({
@@ -82,7 +84,10 @@ class Pair {
   async take(one: Step): Promise<void> {
     if (one.kind === 'publish') await this.#publish(one)
     else if (one.kind === 'pass') this.time.pass(one.ms)
-    else if (one.kind === 'remove') {
+    else if (one.kind === 'create') {
+      await this.memory.stat(one.channel, true)
+      await this.file.stat(one.channel, true)
+    } else if (one.kind === 'remove') {
       const expected = await this.memory.remove(one.channel)
       const found = await this.file.remove(one.channel)
       expect(found === undefined).toBe(expected === undefined)
