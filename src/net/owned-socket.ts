@@ -53,30 +53,19 @@ function onData(this: OwnedSocket, bytes: Buffer): void {
   }
 }
 
-function onDrain(this: OwnedSocket): void {
-  const by = this[owner]
-  try {
-    by?.drained()
-  } catch (error) {
-    by?.failed(error)
-  }
-}
+const onDrain = telling((by) => by.drained())
+const onEnd = telling((by) => by.clientEnded())
+const onClose = telling((by) => by.closed())
 
-function onEnd(this: OwnedSocket): void {
-  const by = this[owner]
-  try {
-    by?.clientEnded()
-  } catch (error) {
-    by?.failed(error)
-  }
-}
-
-function onClose(this: OwnedSocket): void {
-  const by = this[owner]
-  try {
-    by?.closed()
-  } catch (error) {
-    by?.failed(error)
+function telling(tell: (by: SocketOwner) => void) {
+  return function (this: OwnedSocket): void {
+    const by = this[owner]
+    if (!by) return
+    try {
+      tell(by)
+    } catch (error) {
+      by.failed(error)
+    }
   }
 }
 

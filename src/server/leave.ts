@@ -41,12 +41,14 @@ export async function leave(parts: Parts): Promise<void> {
   async function spread(all: readonly Leaver[]): Promise<void> {
     const time = hasOthers(parts) ? Math.min(limits.drainTimeout / 2, all.length / EACH_MS) : 0
     const began = performance.now()
-    for (let sent = 0; sent < all.length; ) {
+    for (let sent = 0; sent < all.length && performance.now() < until; ) {
       const now = performance.now()
       const share = time === 0 ? 1 : (now - began) / time
       const due = Math.min(all.length, Math.ceil(all.length * share))
       while (sent < due && performance.now() < now + SLICE) sendAway(all[sent++], shared.onError)
-      await (time === 0 ? turn() : pause(STEP))
+      // Whoever is due already waits for others only, not for the clock.
+      if (sent < due) await turn()
+      else if (sent < all.length) await pause(STEP)
     }
   }
 }

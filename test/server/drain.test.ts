@@ -1,6 +1,7 @@
 import { Subscriber } from 'zeromq'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { Published } from '../../src/hub/contract.ts'
+import { StreamConnection } from '../../src/http/stream.ts'
 import { IoClient } from '../protocols/socketio/io-client.ts'
 import { startRedis } from '../stores/redis/rig.ts'
 import { RawClient, request, requestBytes } from '../support/raw.ts'
@@ -311,6 +312,22 @@ describe('the time that it takes', () => {
     expect(started.server.connections).toBe(1)
     await started.server.stop()
     expect(started.server.connections).toBe(0)
+  })
+
+  it('is bounded for a crowd that cannot all be told in time', async () => {
+    const started = await startServer('limits: { drainTimeout: 100ms }')
+    const crowd = await Promise.all(Array.from({ length: 100 }, () => connect(started.port)))
+    for (const one of crowd) one.send(requestBytes('GET', `/events/${CHANNEL}`))
+    await followers(started, crowd.length)
+    const leave = vi.spyOn(StreamConnection.prototype, 'leave').mockImplementation(() => {
+      const end = performance.now() + 20
+      while (performance.now() < end);
+    })
+    onTestFinished(() => leave.mockRestore())
+
+    await started.server.drain()
+
+    expect(leave.mock.calls.length).toBeLessThan(50)
   })
 
   it('ends soon for whoever has had its last word and does not close', async () => {
